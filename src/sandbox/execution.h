@@ -1,0 +1,70 @@
+/* One execution: a request, a process that runs it, and what became of it.
+ *
+ * The process is a child that holds the interpreter, locks itself down and runs the program once.
+ * The parent, here, captures its output, ends it at its limits and reports. What the parent knows
+ * (status, usage, exit code) never depends on what the guest wrote.
+ *
+ * All functions run on the thread of the event loop they were given.
+ */
+#ifndef SHANNON_SANDBOX_EXECUTION_H
+#define SHANNON_SANDBOX_EXECUTION_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct event_base;
+struct zygote;
+struct execution;
+
+/* Everything is borrowed for the duration of the call that takes it. */
+struct execution_request {
+    const char *code; /* UTF-8 source, `code_size` bytes */
+    size_t code_size;
+    const char *filename;         /* in tracebacks; NULL: "main.py" */
+    const char *const *arguments; /* sys.argv, argv[0] first; NULL: argv is [filename] */
+    size_t argument_count;
+    const char *const *variables; /* NAME=VALUE for os.environ */
+    size_t variable_count;
+    const char *stdin_bytes; /* `stdin_size` bytes; then end of file */
+    size_t stdin_size;
+    uint32_t timeout_ms;         /* wall time; 0 is invalid */
+    uint64_t memory_limit_bytes; /* linear memory; 0 is invalid */
+    size_t output_limit_bytes;   /* for stdout and stderr each; the rest is dropped and marked */
+};
+
+struct execution_result {
+    enum error_kind status;
+    char message[512]; /* one sentence for a person; "" when status is ok */
+    int exit_code;     /* the program's own; 124 timeout, 137 killed or out of memory, 134 trap */
+    struct buffer stdout_bytes;
+    struct buffer stderr_bytes;
+    bool stdout_truncated;
+    bool stderr_truncated;
+    /* Of the Python exception that ended the program; "" when there was none. Written by the guest:
+     * data, never a source of decisions. */
+    struct buffer error_type;
+    struct buffer error_message;
+    struct buffer traceback;
+    uint64_t wall_ms;
+    uint64_t cpu_ms;
+    uint64_t peak_memory_bytes; /* of linear memory */
+};
+
+/* Called once, from the event loop, when the process is gone and its output has been read. The
+ * result and its buffers are valid during the call only. The execution is freed after it. */
+typedef void execution_done(void *argument, const struct execution_result *result);
+
+/* Starts an execution as a fork of `zygote`. NULL with ERROR_INTERNAL when no process can be had,
+ * ERROR_INVALID_REQUEST when a limit is 0, ERROR_INTERPRETER_NOT_FOUND when the zygote's file is
+ * gone, ERROR_BUSY when the zygote is being restarted. `done` is then never called. */
+struct execution *execution_start(struct zygote *zygote, const struct execution_request *request,
+                                  execution_done *done, void *argument, struct error *error);
+
+/* Ends the execution at once; `done` is called later with ERROR_KILLED. */
+void execution_cancel(struct execution *execution);
+
+#endif

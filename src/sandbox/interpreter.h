@@ -1,0 +1,21 @@
+/* Where interpreters are found. */
+#ifndef SHANNON_SANDBOX_INTERPRETER_H
+#define SHANNON_SANDBOX_INTERPRETER_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+#define INTERPRETER_DEFAULT "python-3.11"
+
+/* The file of the interpreter called `name`, appended to `path`.
+ *
+ * `name` NULL: the file in PYTHON_WASI_WASM_PATH when that is set (`configured_path`), else
+ * INTERPRETER_DEFAULT. A name with a '/' or ending in ".wasm" is a path and taken as it is. Any
+ * other name is NAME.wasm in, first found: ./wasm-interpreters, /opt/wasm-interpreters, and
+ * ../share/shannon/wasm-interpreters relative to the program.
+ *
+ * ERROR_INTERPRETER_NOT_FOUND with the guide's message and what to do. */
+int interpreter_find(const char *name, const char *configured_path, struct buffer *path,
+                     struct error *error);
+
+#endif

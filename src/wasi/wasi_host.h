@@ -1,0 +1,58 @@
+/* The WASI preview1 host: what a guest may ask of the world, denied unless granted.
+ * Specification: WebAssembly/WASI legacy/preview1 (witx), module wasi_snapshot_preview1.
+ *
+ * A guest sees three standard descriptors, the preopens its owner granted, and what it opened
+ * beneath them. It has no sockets, no processes and no signals.
+ *
+ * One host belongs to one instance. It is not thread-safe. It may be made before fork(2); a child
+ * inherits it with all its descriptors.
+ */
+#ifndef SHANNON_WASI_WASI_HOST_H
+#define SHANNON_WASI_WASI_HOST_H
+
+#include "base/error.h"
+#include "engine/import.h"
+#include "engine/linear_memory.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Limits that hold whatever the guest asks for. Exceeding one answers the errno in brackets. */
+#define WASI_DESCRIPTORS_MAX 1024   /* open at one time, standard and preopens included [nfile] */
+#define WASI_PATH_MAX 4096          /* bytes in a path [nametoolong] */
+#define WASI_IOVECS_MAX 1024        /* vectors a call [inval] */
+#define WASI_SUBSCRIPTIONS_MAX 1024 /* subscriptions a poll_oneoff [inval] */
+#define WASI_RANDOM_BYTES_MAX 16777216 /* bytes a random_get [inval] */
+
+struct wasi_host;
+
+/* A host for guest code that will see `memory` (borrowed; may be set later by
+ * wasi_host_set_memory). It starts with nothing: no argument, no variable, no descriptor. NULL when
+ * memory is short. */
+struct wasi_host *wasi_host_new(struct linear_memory *memory);
+void wasi_host_set_memory(struct wasi_host *host, struct linear_memory *memory);
+
+/* Closes every host descriptor the host owns. Accepts NULL. */
+void wasi_host_free(struct wasi_host *host);
+
+/* Appends one argument, or one NAME=VALUE; the text is copied. -1 when memory is short or the
+ * total passes 16 MiB (ERROR_INVALID_REQUEST). */
+int wasi_host_add_argument(struct wasi_host *host, const char *text, struct error *error);
+int wasi_host_add_variable(struct wasi_host *host, const char *text, struct error *error);
+
+/* Grants guest descriptor 0, 1 or 2. `host_fd` is borrowed: the guest closing it only forgets it. A
+ * standard descriptor that was not granted answers badf. */
+int wasi_host_set_standard(struct wasi_host *host, int guest_fd, int host_fd, struct error *error);
+
+/* Grants the folder behind `host_fd` (taken over, also on failure) as the preopen `guest_path`,
+ * read-only unless `writable`. Everything beneath is reached with openat2(2) RESOLVE_BENEATH |
+ * RESOLVE_NO_MAGICLINKS and nothing else; where the kernel has no openat2 this fails. */
+int wasi_host_add_preopen(struct wasi_host *host, int host_fd, const char *guest_path,
+                          bool writable, struct error *error);
+
+/* All functions of wasi_snapshot_preview1, for the engine to link a module against. Their context
+ * is the struct wasi_host. The table is static and ends with a NULL name. */
+extern const struct engine_import wasi_preview1_imports[];
+
+#endif
