@@ -1,0 +1,292 @@
+/*
+ * The reactor: starts Python once and runs requests in it. The interface is described in shannon_guest.h; what running
+ * a program means is in shannon_runner.py. This file decodes requests, calls the runner, and encodes results.
+ *
+ * Invariant: when an exported function returns, no Python exception is set and the C and Python stacks are as before
+ * the call. A program that breaks the runner itself still gets an answer: see describe_failure().
+ */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "shannon_guest.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXPORT(name) __attribute__((export_name(#name)))
+
+void __wasm_call_ctors(void);
+
+static PyObject *run_function; /* shannon_runner.run, once initialised */
+static uint8_t *result;        /* the last run's records */
+static uint32_t result_size;
+
+/* ---- start-up ---- */
+
+EXPORT(shannon_abi_version) uint32_t shannon_abi_version(void)
+{
+    return SHANNON_ABI_VERSION;
+}
+
+static bool start_python(void)
+{
+    PyConfig config;
+    PyConfig_InitPythonConfig(&config);
+    config.parse_argv = 0;
+    config.install_signal_handlers = 1; /* KeyboardInterrupt's default handler, as `python` has it */
+    char *arguments[] = {(char *)""};
+    PyStatus status = PyConfig_SetBytesArgv(&config, 1, arguments);
+    if (!PyStatus_Exception(status))
+        status = PyConfig_SetString(&config, &config.program_name, L"python3.11");
+    if (!PyStatus_Exception(status))
+        status = Py_InitializeFromConfig(&config);
+    PyConfig_Clear(&config);
+    if (PyStatus_Exception(status)) {
+        fprintf(stderr, "python: cannot start: %s\n", status.err_msg != NULL ? status.err_msg : "unknown reason");
+        return false;
+    }
+    return true;
+}
+
+static bool import_runner(uint32_t flags)
+{
+    PyObject *runner = PyImport_ImportModule("_shannon_runner");
+    if (runner == NULL)
+        return false;
+    run_function = PyObject_GetAttrString(runner, "run");
+    PyObject *done = Py_None;
+    Py_INCREF(done);
+    if (run_function != NULL && (flags & SHANNON_INITIALIZE_PRELOAD))
+        Py_SETREF(done, PyObject_CallMethod(runner, "preload", NULL));
+    Py_DECREF(runner);
+    Py_XDECREF(done);
+    return run_function != NULL && done != NULL;
+}
+
+EXPORT(shannon_initialize) int32_t shannon_initialize(uint32_t flags)
+{
+    static bool called;
+    if (called || Py_IsInitialized()) {
+        fprintf(stderr, "python: shannon_initialize was called twice, or after _start\n");
+        return 1;
+    }
+    called = true;
+    __wasm_call_ctors();
+    if (!start_python())
+        return 1;
+    if (!import_runner(flags)) {
+        PyErr_Print();
+        return 1;
+    }
+    return 0;
+}
+
+/* ---- requests ---- */
+
+EXPORT(shannon_allocate) void *shannon_allocate(uint32_t size)
+{
+    free(result);
+    result = NULL;
+    result_size = 0;
+    return malloc(size > 0 ? size : 1);
+}
+
+struct request {
+    uint32_t flags;
+    const uint8_t *code;
+    uint32_t code_size;
+    PyObject *filename;    /* str */
+    PyObject *arguments;   /* list of str */
+    PyObject *environment; /* dict of str to str */
+};
+
+static void clear_request(struct request *request)
+{
+    Py_CLEAR(request->filename);
+    Py_CLEAR(request->arguments);
+    Py_CLEAR(request->environment);
+}
+
+static const char *read_environment(struct request *request, const char *text, uint32_t length)
+{
+    const char *equals = memchr(text, '=', length);
+    if (equals == NULL || equals == text || memchr(text, '\0', length) != NULL)
+        return "an environment record is not NAME=VALUE";
+    const char *value = equals + 1;
+    PyObject *key = PyUnicode_DecodeUTF8(text, equals - text, "surrogateescape");
+    PyObject *content = PyUnicode_DecodeUTF8(value, text + length - value, "surrogateescape");
+    int failed = key == NULL || content == NULL || PyDict_SetItem(request->environment, key, content) < 0;
+    Py_XDECREF(key);
+    Py_XDECREF(content);
+    return failed ? "out of memory" : NULL;
+}
+
+static const char *read_argument(struct request *request, const char *text, uint32_t length)
+{
+    PyObject *argument = PyUnicode_DecodeUTF8(text, length, "surrogateescape");
+    int failed = argument == NULL || PyList_Append(request->arguments, argument) < 0;
+    Py_XDECREF(argument);
+    return failed ? "out of memory" : NULL;
+}
+
+/* Takes one record into *request. Returns NULL, or what is wrong with it. */
+static const char *read_record(struct request *request, const struct shannon_record *record, const uint8_t *bytes)
+{
+    switch (record->kind) {
+    case SHANNON_REQUEST_FLAGS:
+        if (record->length != sizeof(request->flags))
+            return "the flags are not four bytes";
+        memcpy(&request->flags, bytes, sizeof(request->flags));
+        return NULL;
+    case SHANNON_REQUEST_CODE:
+        if (request->code != NULL)
+            return "there are two code records";
+        request->code = bytes;
+        request->code_size = record->length;
+        return NULL;
+    case SHANNON_REQUEST_FILENAME:
+        if (request->filename != NULL)
+            return "there are two filename records";
+        if (record->length == 0 || memchr(bytes, '\0', record->length) != NULL)
+            return "the filename is empty or has a NUL byte";
+        request->filename = PyUnicode_DecodeUTF8((const char *)bytes, record->length, "surrogateescape");
+        return request->filename == NULL ? "out of memory" : NULL;
+    case SHANNON_REQUEST_ARGUMENT:
+        return read_argument(request, (const char *)bytes, record->length);
+    case SHANNON_REQUEST_ENVIRONMENT:
+        return read_environment(request, (const char *)bytes, record->length);
+    default:
+        return "a record is of an unknown kind";
+    }
+}
+
+/* Decodes the records in data[0..size). Returns NULL, or what is wrong with them; clear_request() after either. */
+static const char *read_request(struct request *request, const uint8_t *data, uint32_t size)
+{
+    *request = (struct request){.arguments = PyList_New(0), .environment = PyDict_New()};
+    if (request->arguments == NULL || request->environment == NULL)
+        return "out of memory";
+    uint32_t offset = 0;
+    while (offset < size) {
+        struct shannon_record record;
+        if (size - offset < sizeof(record))
+            return "it ends inside a record";
+        memcpy(&record, data + offset, sizeof(record));
+        offset += sizeof(record);
+        if (record.length > size - offset)
+            return "a record is longer than the request";
+        const char *problem = read_record(request, &record, data + offset);
+        if (problem != NULL)
+            return problem;
+        offset += record.length;
+    }
+    if (request->code == NULL)
+        return "there is no code record";
+    if (request->filename == NULL)
+        request->filename = PyUnicode_FromString("main.py");
+    return request->filename == NULL ? "out of memory" : NULL;
+}
+
+/* ---- results ---- */
+
+static uint32_t capped_length(PyObject *text)
+{
+    if (text == NULL || !PyBytes_Check(text))
+        return 0;
+    Py_ssize_t length = PyBytes_GET_SIZE(text);
+    return length < (Py_ssize_t)SHANNON_RESULT_TEXT_MAXIMUM ? (uint32_t)length : SHANNON_RESULT_TEXT_MAXIMUM;
+}
+
+/* Encodes texts[0..count), kinds 1 and up; a text that is no bytes object has no record. Out of memory: no result. */
+static void write_result(PyObject *const *texts, uint32_t count)
+{
+    uint32_t size = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (PyBytes_Check(texts[i]))
+            size += (uint32_t)sizeof(struct shannon_record) + capped_length(texts[i]);
+    }
+    result = malloc(size > 0 ? size : 1);
+    if (result == NULL)
+        return;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!PyBytes_Check(texts[i]))
+            continue;
+        struct shannon_record record = {.kind = i + 1, .length = capped_length(texts[i])};
+        memcpy(result + result_size, &record, sizeof(record));
+        memcpy(result + result_size + sizeof(record), PyBytes_AS_STRING(texts[i]), record.length);
+        result_size += (uint32_t)sizeof(record) + record.length;
+    }
+}
+
+/*
+ * The runner itself failed: out of memory, or the program broke something it stands on. Nothing of Python's own can be
+ * relied upon, so only the exception's type is named.
+ */
+static int32_t describe_failure(void)
+{
+    PyObject *type = PyErr_Occurred();
+    char name[128];
+    snprintf(name, sizeof(name), "%s",
+             type != NULL && PyType_Check(type) ? ((PyTypeObject *)type)->tp_name : "unknown error");
+    PyErr_Clear();
+    fprintf(stderr, "python: the program ended with %s, and left Python in a state that cannot show more\n", name);
+    PyObject *bytes = PyBytes_FromString(name);
+    if (bytes != NULL)
+        write_result(&bytes, 1);
+    else
+        PyErr_Clear();
+    Py_XDECREF(bytes);
+    return 1;
+}
+
+static int32_t run_request(const struct request *request)
+{
+    PyObject *answer = PyObject_CallFunction(run_function, "Iy#OOO", (unsigned int)request->flags, request->code,
+                                             (Py_ssize_t)request->code_size, request->filename, request->arguments,
+                                             request->environment);
+    if (answer == NULL || !PyTuple_Check(answer) || PyTuple_GET_SIZE(answer) != 5) {
+        Py_XDECREF(answer);
+        return describe_failure();
+    }
+    long status = PyLong_AsLong(PyTuple_GET_ITEM(answer, 0));
+    PyErr_Clear();
+    write_result(&PyTuple_GET_ITEM(answer, 1), 4);
+    Py_DECREF(answer);
+    return (int32_t)(status & 0xff);
+}
+
+EXPORT(shannon_run) int32_t shannon_run(uint8_t *data, uint32_t size)
+{
+    free(result);
+    result = NULL;
+    result_size = 0;
+    if (run_function == NULL) {
+        fprintf(stderr, "python: shannon_run was called before shannon_initialize\n");
+        return SHANNON_STATUS_MALFORMED;
+    }
+    struct request request;
+    const char *problem = read_request(&request, data, size);
+    int32_t status = SHANNON_STATUS_MALFORMED;
+    if (problem == NULL)
+        status = run_request(&request);
+    else
+        fprintf(stderr, "python: the request cannot be decoded: %s\n", problem);
+    clear_request(&request);
+    PyErr_Clear();
+    free(data);
+    fflush(NULL);
+    return status;
+}
+
+EXPORT(shannon_result_address) const void *shannon_result_address(void)
+{
+    return result;
+}
+
+EXPORT(shannon_result_size) uint32_t shannon_result_size(void)
+{
+    return result_size;
+}

@@ -1,0 +1,291 @@
+"""Runs one program after another in an interpreter that was started once.
+
+The reactor (guest/reactor.c) imports this module at start-up and calls run() for every request. A program may replace
+or break anything it can reach: sys.stdout, builtins, traceback, this module's globals. So whatever runs after the
+program is bound here when the module is imported, every step after it expects any exception, and the reactor has the
+last word should this module fail altogether.
+"""
+
+import atexit
+import builtins
+import gc
+import io
+import linecache
+import os
+import sys
+import threading
+import traceback
+
+RUN_FINAL, RUN_REFRESH, RUN_VALUE, RUN_LINE_BUFFERED = 1, 2, 4, 8
+TEXT_MAXIMUM = 65536  # SHANNON_RESULT_TEXT_MAXIMUM
+
+# What model-written programs import most, so that a forked copy finds it in memory.
+PRELOADED_MODULES = (
+    "json", "re", "math", "random", "datetime", "collections", "itertools", "functools", "string", "statistics",
+    "decimal", "fractions", "csv", "io", "os", "sys", "time", "typing", "dataclasses", "enum", "heapq", "bisect",
+    "copy", "hashlib", "base64", "textwrap", "operator", "uuid", "traceback", "linecache", "abc", "contextlib",
+    "pathlib", "warnings", "struct", "secrets", "calendar", "types", "numbers", "pprint", "zlib", "binascii",
+    "collections.abc", "unicodedata", "inspect", "ast", "tempfile", "urllib.parse", "locale", "_strptime", "tokenize",
+    "encodings.idna", "encodings.ascii", "encodings.latin_1",
+)
+
+_BaseException = BaseException
+_KeyboardInterrupt = KeyboardInterrupt
+_SyntaxError = SyntaxError
+_SystemExit = SystemExit
+_ValueError = ValueError
+_compile, _exec, _eval, _repr, _str, _type = compile, exec, eval, repr, str, type
+_bool, _bytes, _int, _isinstance, _len, _list, _getattr = bool, bytes, int, isinstance, len, list, getattr
+_type_name = type.__dict__["__name__"].__get__
+_TracebackException = traceback.TracebackException
+_builtins_dict = builtins.__dict__
+_excepthook = sys.__excepthook__
+_run_exitfuncs = atexit._run_exitfuncs
+_collect = gc.collect
+_linecache_cache = linecache.cache
+_shutdown_threads = threading._shutdown
+_TextIOWrapper, _BytesIO = io.TextIOWrapper, io.BytesIO
+_sys, _os = sys, os
+_environment_at_start = dict(os.environ)
+_stdout, _stderr = sys.stdout, sys.stderr
+_main = sys.modules["__main__"]
+_import_module = __import__
+_main_namespace = _main.__dict__
+
+# Compile-time features a program's statements hand to its last expression: `from __future__ import annotations` &c.
+_FEATURES_MASK = 0
+for _name in __import__("__future__").all_feature_names:
+    _FEATURES_MASK |= _getattr(__import__("__future__"), _name).compiler_flag
+_ONLY_AST = 0x400  # ast.PyCF_ONLY_AST, without importing ast
+_ast_Expr, _ast_Expression = __import__("_ast").Expr, __import__("_ast").Expression
+
+
+def preload():
+    """Imports the common modules and moves every object out of the garbage collector's sight."""
+    for name in PRELOADED_MODULES:
+        _import_module(name)
+    linecache.clearcache()
+    gc.collect()
+    gc.freeze()
+
+
+def _refresh():
+    """Makes a fresh copy of a process differ from its siblings where it must."""
+    modules = _sys.modules
+    if "random" in modules:
+        modules["random"]._inst.seed()
+    if "tempfile" in modules:
+        modules["tempfile"]._name_sequence = None
+    if "uuid" in modules:
+        modules["uuid"]._node = modules["uuid"]._last_timestamp = None
+    if "logging" in modules:
+        modules["logging"]._startTime = _import_module("time").time()
+
+
+def _set_environment(assignments):
+    wanted = {**_environment_at_start, **assignments}
+    environment = _os.environ
+    for name in _list(environment):
+        if name not in wanted:
+            del environment[name]
+    for name, value in wanted.items():
+        if environment.get(name) != value:
+            environment[name] = value
+
+
+def _remember_source(code, filename):
+    """Lets tracebacks and inspect.getsource() find the program's lines, though no file holds them."""
+    try:
+        encoding = linecache.tokenize.detect_encoding(_BytesIO(code).readline)[0]
+        lines = _TextIOWrapper(_BytesIO(code), encoding, errors="replace").readlines()
+    except (_SyntaxError, LookupError):
+        lines = _TextIOWrapper(_BytesIO(code), "utf-8", errors="replace").readlines()
+    if lines and not lines[-1].endswith("\n"):
+        lines[-1] += "\n"
+    # Without a modification time linecache.checkcache() keeps the entry.
+    _linecache_cache[filename] = (_len(code), None, lines, filename)
+
+
+def _prepare(flags, code, filename, arguments, environment):
+    if flags & RUN_REFRESH:
+        _refresh()
+    _set_environment(environment)
+    _sys.argv = _list(arguments) if arguments else [filename]
+    if flags & RUN_LINE_BUFFERED:
+        _stdout.reconfigure(line_buffering=True)
+    _main_namespace["__file__"] = filename
+    _main_namespace["__builtins__"] = builtins
+    _remember_source(code, filename)
+
+
+def _compile_program(code, filename, wants_value):
+    """The code objects (statements, last expression); the second is None unless the value is wanted and there."""
+    if not wants_value:
+        return _compile(code, filename, "exec", 0, True), None
+    tree = _compile(code, filename, "exec", _ONLY_AST, True)
+    if not tree.body or not _isinstance(tree.body[-1], _ast_Expr):
+        return _compile(tree, filename, "exec", 0, True), None
+    last = _ast_Expression(tree.body.pop().value)
+    statements = _compile(tree, filename, "exec", 0, True)
+    return statements, _compile(last, filename, "eval", statements.co_flags & _FEATURES_MASK, True)
+
+
+def _execute(code, filename, wants_value):
+    """Runs the program and returns (exception, repr of the last value); either may be None."""
+    try:
+        try:
+            statements, last = _compile_program(code, filename, wants_value)
+        except _ValueError as error:  # what compile() says of a NUL byte; Python reading a file calls it this
+            raise _SyntaxError(_str(error)) from None
+    except _BaseException as error:
+        # The stack at this point is ours, not the program's.
+        error.__traceback__ = error.__context__ = error.__cause__ = None
+        return error, None
+    try:
+        _exec(statements, _main_namespace)
+        if last is not None:
+            value = _eval(last, _main_namespace)
+            if value is not None:
+                _builtins_dict["_"] = value
+                text = _repr(value)
+                if _type(text) is _str:
+                    return None, text
+    except _BaseException as error:
+        error.__traceback__ = error.__traceback__.tb_next
+        return error, None
+    return None, None
+
+
+def _write_stderr(text):
+    """Writes to what the program left as sys.stderr, and if that fails, to what it was."""
+    for stream in (_getattr(_sys, "stderr", None), _stderr):
+        try:
+            stream.write(text)
+            stream.flush()
+            return
+        except _BaseException:
+            pass
+
+
+def _flush():
+    """Flushes the streams, the original ones too: a program may have replaced sys.stdout."""
+    failed = False
+    for stream in (_getattr(_sys, "stdout", None), _stdout, _getattr(_sys, "stderr", None), _stderr):
+        try:
+            if stream is not None and not stream.closed:
+                stream.flush()
+        except _BaseException:
+            failed = True
+    return failed
+
+
+def _exit_status(error):
+    """Python's exit status for an uncaught SystemExit."""
+    try:
+        code = error.code
+    except _BaseException:
+        code = error
+    if code is None:
+        return 0
+    if _isinstance(code, _int):
+        return _int(code) & 0xFF
+    try:
+        text = _str(code)
+    except _BaseException:
+        text = ""
+    _write_stderr(text + "\n")
+    return 1
+
+
+def _qualified_name(error):
+    kind = _type(error)
+    try:
+        module, name = kind.__module__, kind.__qualname__
+        if _type(module) is _str and _type(name) is _str:
+            return name if module in ("builtins", "__main__") else module + "." + name
+    except _BaseException:
+        pass
+    return _type_name(kind)
+
+
+def _message(error):
+    try:
+        text = _str(error)
+        return text if _type(text) is _str else ""
+    except _BaseException:
+        return "<exception str() failed>"
+
+
+def _format(error):
+    """The traceback as text. The plain way can fail on what a program did to it; then as much as still can be said."""
+    try:
+        return "".join(_TracebackException(_type(error), error, error.__traceback__, compact=True).format())
+    except _BaseException:
+        return "Traceback (most recent call last):\n" + _qualified_name(error) + ": " + _message(error) + "\n"
+
+
+def _report(error):
+    """Does with an uncaught exception what Python does, and returns (type, message, traceback)."""
+    text = _format(error)
+    hook = _getattr(_sys, "excepthook", None)
+    _flush()
+    if hook is _excepthook or hook is None:
+        _write_stderr(text)
+    else:
+        try:
+            hook(_type(error), error, error.__traceback__)
+        except _SystemExit:
+            pass
+        except _BaseException as failure:
+            failure.__traceback__ = _getattr(failure.__traceback__, "tb_next", None)
+            failure.__context__ = None
+            _write_stderr("Error in sys.excepthook:\n" + _format(failure) + "\nOriginal exception was:\n" + text)
+    return _qualified_name(error), _message(error), text
+
+
+def _finish():
+    """What a Python process does between the program's end and its own, short of taking the interpreter apart."""
+    for step in (_shutdown_threads, _run_exitfuncs):
+        try:
+            step()
+        except _BaseException:
+            pass
+    _flush()
+    # The order of CPython's own _PyModule_Clear: names with one underscore first, then the rest.
+    for private in (True, False):
+        for name in _list(_main_namespace):
+            if _type(name) is not _str or name == "__builtins__":
+                continue
+            if (name[:1] == "_" and name[:2] != "__") is private:
+                try:
+                    _main_namespace[name] = None
+                except _BaseException:
+                    pass
+    _builtins_dict.pop("_", None)
+    _collect()
+
+
+def _cut(text):
+    data = text.encode("utf-8", "backslashreplace")
+    if _len(data) <= TEXT_MAXIMUM:
+        return data
+    return data[:TEXT_MAXIMUM].decode("utf-8", "ignore").encode("utf-8")
+
+
+def run(flags, code, filename, arguments, environment):
+    """Runs one program. Returns (status, type, message, traceback, value); the last four are UTF-8 bytes or None."""
+    _prepare(flags, code, filename, arguments, environment)
+    status, report = 0, (None, None, None)
+    error, value = _execute(code, filename, _bool(flags & RUN_VALUE))
+    if error is not None:
+        if _isinstance(error, _SystemExit):
+            status = _exit_status(error)
+        else:
+            status = 130 if _isinstance(error, _KeyboardInterrupt) else 1
+            report = _report(error)
+        error = None
+    if flags & RUN_FINAL:
+        _finish()
+    if _flush() and status == 0:
+        status = 120  # Python's own status when the output could not be written
+    return (status, *(None if text is None else _cut(text) for text in (*report, value)))
