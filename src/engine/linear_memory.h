@@ -23,6 +23,7 @@ struct linear_memory {
     uint8_t *base;
     uint64_t size;       /* accessible bytes, a multiple of WASM_PAGE_SIZE, below 4 GiB */
     uint64_t limit;      /* `size` never grows beyond this */
+    uint64_t maximum;    /* the module's own maximum in bytes; `limit` is never above it */
     bool growth_refused; /* a memory.grow was answered with -1 because of `limit` */
     void *reservation;
     size_t reservation_size;

@@ -1,0 +1,45 @@
+/* One instance of a translated module in this process: load, instantiate, call.
+ *
+ * A process has at most one. It may be loaded and instantiated before fork(2); each child then has
+ * its own copy. Not thread-safe.
+ */
+#ifndef SHANNON_ENGINE_GUEST_INSTANCE_H
+#define SHANNON_ENGINE_GUEST_INSTANCE_H
+
+#include "base/error.h"
+#include "engine/import.h"
+#include "engine/linear_memory.h"
+#include "engine/trap.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct guest_instance;
+
+/* Loads the object at `object_path` (from object_cache_get) and binds its imports; no guest code
+ * runs. `import_context` is what each import gets as its first argument. NULL with ERROR_INTERNAL
+ * when the object cannot be loaded. */
+struct guest_instance *guest_instance_load(const char *object_path,
+                                           const struct engine_import *imports,
+                                           void *import_context, struct error *error);
+
+/* Makes the linear memory, of at most `memory_limit` bytes, and runs the module's start function.
+ * ERROR_MEMORY_LIMIT when the module needs more at its start; ERROR_TRAP, naming the trap, when it
+ * traps. */
+int guest_instance_instantiate(struct guest_instance *instance, uint64_t memory_limit,
+                               struct error *error);
+
+/* The linear memory; valid once instantiated. */
+struct linear_memory *guest_instance_memory(struct guest_instance *instance);
+
+/* Whether the module exports a function of `parameter_count` i32 called `name`. */
+bool guest_instance_exports(const struct guest_instance *instance, const char *name,
+                            size_t parameter_count);
+
+/* Calls an export of i32 parameters. `result` (may be NULL) gets its value, 0 when it has none. An
+ * export for which guest_instance_exports is false must not be called (it aborts). */
+struct guest_outcome guest_instance_call(struct guest_instance *instance, const char *name,
+                                         const uint32_t *arguments, size_t count, uint32_t *result);
+
+#endif

@@ -1,0 +1,109 @@
+/* Compiled into every object: the runtime functions that wasm2c's code calls, forwarded to the
+ * engine through struct guest_host. Follows guest_host being set by guest_instantiate. */
+#include "guest_object.h"
+#include "guest_prelude.h"
+
+/* Enough for any compiler's function table, small enough that table.grow cannot exhaust the host.
+ */
+#define TABLE_ELEMENTS_MAX 1000000u
+
+const struct guest_host *guest_host;
+
+void wasm_rt_trap(wasm_rt_trap_t trap)
+{
+    /* The order of enum trap_kind in trap.h. */
+    static const int kinds[] = {
+        [WASM_RT_TRAP_NONE] = 5,
+        [WASM_RT_TRAP_OOB] = 1,
+        [WASM_RT_TRAP_INT_OVERFLOW] = 2,
+        [WASM_RT_TRAP_DIV_BY_ZERO] = 3,
+        [WASM_RT_TRAP_INVALID_CONVERSION] = 4,
+        [WASM_RT_TRAP_UNREACHABLE] = 5,
+        [WASM_RT_TRAP_CALL_INDIRECT] = 6,
+        [WASM_RT_TRAP_UNCAUGHT_EXCEPTION] = 5,
+        [WASM_RT_TRAP_EXHAUSTION] = 7,
+    };
+    guest_host->trap(kinds[trap]);
+    __builtin_unreachable();
+}
+
+bool wasm_rt_is_initialized(void)
+{
+    return true;
+}
+
+void wasm_rt_allocate_memory(wasm_rt_memory_t *memory, uint32_t initial_pages,
+                             uint32_t maximum_pages)
+{
+    memory->data = guest_host->memory_create(initial_pages, maximum_pages);
+    memory->pages = initial_pages;
+    memory->max_pages = maximum_pages;
+    memory->size = initial_pages * 65536u;
+}
+
+uint32_t wasm_rt_grow_memory(wasm_rt_memory_t *memory, uint32_t pages)
+{
+    uint32_t former = guest_host->memory_grow(pages);
+    if (former != UINT32_MAX) {
+        memory->pages = former + pages;
+        memory->size = memory->pages * 65536u;
+    }
+    return former;
+}
+
+void wasm_rt_allocate_funcref_table(wasm_rt_funcref_table_t *table, uint32_t elements,
+                                    uint32_t maximum)
+{
+    if (elements > TABLE_ELEMENTS_MAX)
+        wasm_rt_trap(WASM_RT_TRAP_OOB);
+    table->size = elements;
+    table->max_size = maximum < TABLE_ELEMENTS_MAX ? maximum : TABLE_ELEMENTS_MAX;
+    table->data = guest_host->allocate(elements == 0 ? 1 : elements, sizeof(wasm_rt_funcref_t));
+}
+
+void wasm_rt_allocate_externref_table(wasm_rt_externref_table_t *table, uint32_t elements,
+                                      uint32_t maximum)
+{
+    if (elements > TABLE_ELEMENTS_MAX)
+        wasm_rt_trap(WASM_RT_TRAP_OOB);
+    table->size = elements;
+    table->max_size = maximum < TABLE_ELEMENTS_MAX ? maximum : TABLE_ELEMENTS_MAX;
+    table->data = guest_host->allocate(elements == 0 ? 1 : elements, sizeof(wasm_rt_externref_t));
+}
+
+/* A grown table is a new array; the old one is left behind, as its size bounds what can be lost. */
+#define DEFINE_TABLE_GROW(type)                                                                    \
+    uint32_t wasm_rt_grow_##type##_table(wasm_rt_##type##_table_t *table, uint32_t delta,          \
+                                         wasm_rt_##type##_t initial)                               \
+    {                                                                                              \
+        uint32_t former = table->size;                                                             \
+        if (delta > table->max_size - former)                                                      \
+            return UINT32_MAX;                                                                     \
+        if (delta == 0)                                                                            \
+            return former;                                                                         \
+        wasm_rt_##type##_t *data = guest_host->allocate(former + delta, sizeof(*data));            \
+        memcpy(data, table->data, former * sizeof(*data));                                         \
+        for (uint32_t i = former; i < former + delta; i++)                                         \
+            data[i] = initial;                                                                     \
+        table->data = data;                                                                        \
+        table->size = former + delta;                                                              \
+        return former;                                                                             \
+    }
+
+DEFINE_TABLE_GROW(funcref)
+DEFINE_TABLE_GROW(externref)
+
+void wasm_rt_free_memory(wasm_rt_memory_t *memory)
+{
+    (void)memory; /* the engine owns it */
+}
+
+void wasm_rt_free_funcref_table(wasm_rt_funcref_table_t *table)
+{
+    (void)table; /* ends with the process */
+}
+
+void wasm_rt_free_externref_table(wasm_rt_externref_table_t *table)
+{
+    (void)table; /* ends with the process */
+}
