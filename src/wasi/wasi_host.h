@@ -27,27 +27,41 @@
 
 struct wasi_host;
 
-/* A host for guest code that will see `memory` (borrowed; may be set later by
- * wasi_host_set_memory). It starts with nothing: no argument, no variable, no descriptor. NULL when
- * memory is short. */
+/* A host for guest code that will see `memory` (borrowed; may be NULL and set later by
+ * wasi_host_set_memory; while NULL every address answers fault). It starts with nothing: no
+ * argument, no variable, no descriptor. NULL when memory is short.
+ *
+ * Makes the process ignore SIGPIPE and SIGXFSZ, so that a guest writing to a closed pipe or past a
+ * file size limit gets an error number instead. */
 struct wasi_host *wasi_host_new(struct linear_memory *memory);
 void wasi_host_set_memory(struct wasi_host *host, struct linear_memory *memory);
 
 /* Closes every host descriptor the host owns. Accepts NULL. */
 void wasi_host_free(struct wasi_host *host);
 
-/* Appends one argument, or one NAME=VALUE; the text is copied. -1 when memory is short or the
- * total passes 16 MiB (ERROR_INVALID_REQUEST). */
+/* Appends one argument, or one NAME=VALUE; the text is copied. -1 when memory is short, when the
+ * total of the list passes 16 MiB, or when a variable has no name or no "="
+ * (ERROR_INVALID_REQUEST). */
 int wasi_host_add_argument(struct wasi_host *host, const char *text, struct error *error);
 int wasi_host_add_variable(struct wasi_host *host, const char *text, struct error *error);
 
-/* Grants guest descriptor 0, 1 or 2. `host_fd` is borrowed: the guest closing it only forgets it. A
- * standard descriptor that was not granted answers badf. */
+/* Grants guest descriptor 0, 1 or 2; a second call replaces the grant. `host_fd` is borrowed: the
+ * guest closing it only forgets it. A standard descriptor that was not granted answers badf. 0 can
+ * only be read, 1 and 2 can only be written, and none can be truncated or have its times set. The
+ * status flags of `host_fd` are never changed; it may be nonblocking, the guest does not notice. */
 int wasi_host_set_standard(struct wasi_host *host, int guest_fd, int host_fd, struct error *error);
 
 /* Grants the folder behind `host_fd` (taken over, also on failure) as the preopen `guest_path`,
  * read-only unless `writable`. Everything beneath is reached with openat2(2) RESOLVE_BENEATH |
- * RESOLVE_NO_MAGICLINKS and nothing else; where the kernel has no openat2 this fails. */
+ * RESOLVE_NO_MAGICLINKS and nothing else; where the kernel has no openat2, or a seccomp filter
+ * refuses it, this fails. Only regular files and directories can be opened, and none in procfs.
+ *
+ * A read-only preopen behaves as a folder on a read-only file system: its descriptors carry the
+ * usual rights (programs mask what they ask for with these, so that a missing one would only come
+ * to light at the first write), and whatever would change something answers rofs, which Python
+ * reports as "Read-only file system". Leading out of the preopen answers notcapable.
+ *
+ * Preopens take the guest numbers 3, 4, ... in the order they are added. */
 int wasi_host_add_preopen(struct wasi_host *host, int host_fd, const char *guest_path,
                           bool writable, struct error *error);
 

@@ -1,0 +1,207 @@
+/* The life of a host and what its owner grants: arguments, variables, standard descriptors and
+ * preopens. Invariant: nothing is reachable that was not granted here, and no preopen exists unless
+ * openat2(2) was seen to keep a path beneath its folder. */
+#include "wasi/wasi_host.h"
+
+#include "wasi/wasi_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define STRINGS_SIZE_MAX ((size_t)16 << 20)
+#define FIRST_PREOPEN 3u
+
+struct wasi_host *wasi_host_new(struct linear_memory *memory)
+{
+    struct wasi_host *host = calloc(1, sizeof(*host));
+    if (host == NULL)
+        return NULL;
+    host->memory = memory;
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    return host;
+}
+
+void wasi_host_set_memory(struct wasi_host *host, struct linear_memory *memory)
+{
+    host->memory = memory;
+}
+
+void wasi_host_free(struct wasi_host *host)
+{
+    if (host == NULL)
+        return;
+    for (uint32_t fd = 0; fd < WASI_DESCRIPTORS_MAX; fd++)
+        descriptor_release(host, fd);
+    buffer_free(&host->arguments.text);
+    buffer_free(&host->variables.text);
+    free(host);
+}
+
+static int string_list_add(struct string_list *list, const char *what, const char *text,
+                           struct error *error)
+{
+    size_t size = strlen(text) + 1;
+    /* Each string costs the guest a pointer too. */
+    size_t used = list->text.size + (size_t)list->count * sizeof(uint32_t);
+    if (size > STRINGS_SIZE_MAX || used + size + sizeof(uint32_t) > STRINGS_SIZE_MAX)
+        return error_set(error, ERROR_INVALID_REQUEST,
+                         "the %s are larger than 16 MiB altogether: pass the data through standard "
+                         "input or a file",
+                         what);
+    if (buffer_append(&list->text, text, size) != 0)
+        return error_set(error, ERROR_INTERNAL, "not enough memory for the %s", what);
+    list->count++;
+    return 0;
+}
+
+int wasi_host_add_argument(struct wasi_host *host, const char *text, struct error *error)
+{
+    return string_list_add(&host->arguments, "arguments", text, error);
+}
+
+int wasi_host_add_variable(struct wasi_host *host, const char *text, struct error *error)
+{
+    const char *equals = strchr(text, '=');
+    if (equals == NULL || equals == text)
+        return error_set(error, ERROR_INVALID_REQUEST,
+                         "an environment variable is written NAME=VALUE with a name, not '%.64s'",
+                         text);
+    return string_list_add(&host->variables, "environment variables", text, error);
+}
+
+/* A terminal is told from other character devices by having no right to seek: that is how wasi-libc
+ * answers isatty(3). */
+static uint64_t standard_rights(int guest_fd, int host_fd, int access_mode, mode_t mode)
+{
+    uint64_t rights =
+        WASI_RIGHT_FD_FDSTAT_SET_FLAGS | WASI_RIGHT_FD_FILESTAT_GET | WASI_RIGHT_POLL_FD_READWRITE;
+    if (guest_fd == STDIN_FILENO && access_mode != O_WRONLY)
+        rights |= WASI_RIGHT_FD_READ;
+    if (guest_fd != STDIN_FILENO && access_mode != O_RDONLY)
+        rights |= WASI_RIGHT_FD_WRITE | WASI_RIGHT_FD_SYNC | WASI_RIGHT_FD_DATASYNC;
+    if (!S_ISCHR(mode) || isatty(host_fd) == 0)
+        rights |= WASI_RIGHT_FD_SEEK | WASI_RIGHT_FD_TELL;
+    if (S_ISREG(mode))
+        rights |= WASI_RIGHT_FD_ADVISE;
+    return rights;
+}
+
+int wasi_host_set_standard(struct wasi_host *host, int guest_fd, int host_fd, struct error *error)
+{
+    if (guest_fd < STDIN_FILENO || guest_fd > STDERR_FILENO)
+        return error_set(error, ERROR_INTERNAL,
+                         "guest descriptor %d is not a standard descriptor (0, 1 or 2)", guest_fd);
+    struct stat status;
+    int flags = fcntl(host_fd, F_GETFL);
+    if (flags < 0 || fstat(host_fd, &status) != 0)
+        return error_set_errno(error, ERROR_INTERNAL, errno,
+                               "cannot give the guest descriptor %d of the host as its %d", host_fd,
+                               guest_fd);
+    if (S_ISDIR(status.st_mode))
+        return error_set(error, ERROR_INVALID_REQUEST,
+                         "a folder cannot be the guest's standard descriptor %d", guest_fd);
+    descriptor_release(host, (uint32_t)guest_fd);
+    host->descriptors[guest_fd] = (struct descriptor){
+        .kind = DESCRIPTOR_STANDARD,
+        .host_fd = host_fd,
+        .borrowed = true,
+        .filetype = filetype_from_mode(status.st_mode),
+        .flags = (flags & O_APPEND) != 0 ? WASI_FDFLAGS_APPEND : 0,
+        .rights = standard_rights(guest_fd, host_fd, flags & O_ACCMODE, status.st_mode),
+    };
+    return 0;
+}
+
+/* openat2(2) must exist and must refuse to leave the folder. Where it does not there is no second
+ * way: a resolver of our own would be checked before use and raced after. */
+static int check_confinement(int directory, const char *guest_path, struct error *error)
+{
+    int outside = resolve_open(directory, "..", O_PATH, 0);
+    if (outside < 0 && errno == EXDEV)
+        return 0;
+    if (outside >= 0) {
+        (void)close(outside);
+        return error_set(error, ERROR_INTERNAL,
+                         "cannot grant the folder '%s': openat2(2) of this kernel does not confine "
+                         "paths to it. Run shannon on Linux 5.6 or newer",
+                         guest_path);
+    }
+    return error_set_errno(error, ERROR_INTERNAL, errno,
+                           "cannot grant the folder '%s': openat2(2), which confines paths to it, "
+                           "does not work here. Run shannon on Linux 5.6 or newer and let no "
+                           "seccomp filter around it refuse openat2",
+                           guest_path);
+}
+
+/* A description of our own on the folder behind `host_fd`, so that nothing is shared with whoever
+ * opened that. */
+static int open_own_directory(int host_fd)
+{
+    int own = resolve_open(host_fd, ".", O_RDONLY | O_DIRECTORY, 0);
+    if (own < 0 && errno == EACCES)
+        own = resolve_open(host_fd, ".", O_PATH | O_DIRECTORY, 0);
+    return own;
+}
+
+static int make_preopen(int host_fd, const char *guest_path, bool writable,
+                        struct descriptor *preopen, struct error *error)
+{
+    if (check_confinement(host_fd, guest_path, error) != 0)
+        return -1;
+    *preopen = (struct descriptor){
+        .kind = DESCRIPTOR_DIRECTORY,
+        .host_fd = open_own_directory(host_fd),
+        .changeable = writable,
+        .filetype = WASI_FILETYPE_DIRECTORY,
+        .rights = DIRECTORY_RIGHTS,
+        .inheriting = DIRECTORY_RIGHTS | FILE_RIGHTS,
+    };
+    if (preopen->host_fd < 0)
+        return error_set_errno(error, ERROR_INVALID_REQUEST, errno, "cannot open the folder '%s'",
+                               guest_path);
+    if (is_procfs(preopen->host_fd)) {
+        (void)close(preopen->host_fd);
+        return error_set(error, ERROR_INVALID_REQUEST,
+                         "cannot grant the folder '%s': procfs reaches into running processes. "
+                         "Copy the files that are needed elsewhere and grant that",
+                         guest_path);
+    }
+    preopen->preopen_path = strdup(guest_path);
+    if (preopen->preopen_path == NULL) {
+        (void)close(preopen->host_fd);
+        return error_set(error, ERROR_INTERNAL, "not enough memory to grant the folder '%s'",
+                         guest_path);
+    }
+    return 0;
+}
+
+int wasi_host_add_preopen(struct wasi_host *host, int host_fd, const char *guest_path,
+                          bool writable, struct error *error)
+{
+    int result = -1;
+    struct descriptor preopen;
+    uint32_t fd = FIRST_PREOPEN;
+    while (fd < WASI_DESCRIPTORS_MAX && host->descriptors[fd].kind != DESCRIPTOR_CLOSED)
+        fd++;
+    size_t length = strlen(guest_path);
+    if (length == 0 || length > WASI_PATH_MAX)
+        error_set(error, ERROR_INVALID_REQUEST,
+                  "a granted folder needs a guest path of 1 to %d bytes", WASI_PATH_MAX);
+    else if (fd == WASI_DESCRIPTORS_MAX)
+        error_set(error, ERROR_INVALID_REQUEST,
+                  "cannot grant the folder '%s': a guest has at most %d descriptors", guest_path,
+                  WASI_DESCRIPTORS_MAX);
+    else
+        result = make_preopen(host_fd, guest_path, writable, &preopen, error);
+    if (host_fd >= 0)
+        (void)close(host_fd);
+    if (result == 0)
+        host->descriptors[fd] = preopen;
+    return result;
+}

@@ -1,0 +1,21 @@
+/* Every system call that a guest can make the host do through wasi_preview1_imports, for a seccomp
+ * allow-list to be built from. tests/unit/test_wasi_syscalls.c runs the host beneath a filter of
+ * exactly these.
+ */
+#ifndef SHANNON_WASI_SYSCALLS_H
+#define SHANNON_WASI_SYSCALLS_H
+
+#include <stdbool.h>
+
+struct wasi_syscall {
+    int number;           /* SYS_... of this architecture */
+    bool changes_files;   /* needed only when there is a writable preopen */
+    unsigned long second; /* when not 0, the only value the second argument takes */
+    const char *purpose;
+};
+
+/* Ends with a purpose of NULL. What the C library needs beside is for the sandbox to allow: memory
+ * (brk, mmap, munmap), the end (exit_group), a handler's return (rt_sigreturn). */
+extern const struct wasi_syscall wasi_syscalls[];
+
+#endif

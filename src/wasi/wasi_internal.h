@@ -1,0 +1,150 @@
+/* What the files of src/wasi share. Not for others: they use wasi_host.h. */
+#ifndef SHANNON_WASI_WASI_INTERNAL_H
+#define SHANNON_WASI_WASI_INTERNAL_H
+
+#include "base/buffer.h"
+#include "wasi/abi.h"
+#include "wasi/wasi_host.h"
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+enum descriptor_kind {
+    DESCRIPTOR_CLOSED,
+    DESCRIPTOR_STANDARD,  /* granted by wasi_host_set_standard */
+    DESCRIPTOR_FILE,      /* a regular file beneath a preopen */
+    DESCRIPTOR_DIRECTORY, /* a preopen, or a directory beneath one */
+};
+
+struct directory_listing; /* fd_readdir.c */
+
+/* One guest descriptor: what the number stands for in the host and what may be done with it. */
+struct descriptor {
+    enum descriptor_kind kind;
+    int host_fd;
+    bool borrowed;   /* host_fd is not closed with the descriptor */
+    bool changeable; /* lies beneath a writable preopen */
+    uint8_t filetype;
+    uint16_t flags; /* fdflags */
+    uint64_t rights;
+    uint64_t inheriting;               /* the most that a descriptor opened beneath may have */
+    char *preopen_path;                /* owned; NULL unless a preopen */
+    struct directory_listing *listing; /* owned; NULL until fd_readdir */
+};
+
+struct string_list {
+    struct buffer text; /* the strings, each with its NUL, one behind the other */
+    uint32_t count;
+};
+
+/* The scratch room is here because host functions run on the guest's stack, which the guest may
+ * have used up almost entirely. None of it outlives a call. */
+struct wasi_host {
+    struct linear_memory *memory;
+    struct string_list arguments;
+    struct string_list variables;
+    uint32_t lowest_free; /* no descriptor below is closed */
+    struct descriptor descriptors[WASI_DESCRIPTORS_MAX];
+
+    char path[WASI_PATH_MAX + 1];
+    char other_path[WASI_PATH_MAX + 1]; /* for the functions that take two */
+    struct iovec vectors[WASI_IOVECS_MAX];
+    uint8_t subscriptions[WASI_SUBSCRIPTIONS_MAX * WASI_SUBSCRIPTION_SIZE];
+    struct pollfd polled[WASI_SUBSCRIPTIONS_MAX];
+    uint32_t polled_subscription[WASI_SUBSCRIPTIONS_MAX];
+};
+
+/* The host address of guest bytes, or NULL: see linear_memory_at. */
+static inline void *guest_at(const struct wasi_host *host, uint32_t address, uint64_t size)
+{
+    return host->memory == NULL ? NULL : linear_memory_at(host->memory, address, size);
+}
+
+/* The preview1 error for an errno value of the host. */
+uint32_t errno_from_host(int host_errno);
+
+/* The same for a failed walk beneath a directory, where EXDEV means that the path led out of it. */
+uint32_t errno_from_resolution(int host_errno);
+
+/* descriptors.c: the only place that turns a guest number into a descriptor, and the only one that
+ * compares rights. fd_seek implies fd_tell. WASI_ERRNO_BADF, _NOTDIR or _NOTCAPABLE on failure. The
+ * pointer stays valid until the descriptor is closed. */
+uint32_t descriptor_find(struct wasi_host *host, uint32_t fd, uint64_t rights,
+                         struct descriptor **found);
+uint32_t descriptor_find_directory(struct wasi_host *host, uint32_t fd, uint64_t rights,
+                                   struct descriptor **found);
+
+/* Whether a new descriptor can be made. */
+bool descriptor_available(const struct wasi_host *host);
+
+/* Puts `descriptor` at the lowest closed number, which must be available. Takes it over. */
+uint32_t descriptor_install(struct wasi_host *host, const struct descriptor *descriptor);
+
+/* Closes what the descriptor owns and marks the number closed. */
+void descriptor_release(struct wasi_host *host, uint32_t fd);
+
+/* What a descriptor on a directory or a regular file can have at most. */
+#define DIRECTORY_RIGHTS                                                                           \
+    (WASI_RIGHT_FD_FDSTAT_SET_FLAGS | WASI_RIGHT_FD_SYNC | WASI_RIGHT_FD_ADVISE |                  \
+     WASI_RIGHT_PATH_CREATE_DIRECTORY | WASI_RIGHT_PATH_CREATE_FILE |                              \
+     WASI_RIGHT_PATH_LINK_SOURCE | WASI_RIGHT_PATH_LINK_TARGET | WASI_RIGHT_PATH_OPEN |            \
+     WASI_RIGHT_FD_READDIR | WASI_RIGHT_PATH_READLINK | WASI_RIGHT_PATH_RENAME_SOURCE |            \
+     WASI_RIGHT_PATH_RENAME_TARGET | WASI_RIGHT_PATH_FILESTAT_GET |                                \
+     WASI_RIGHT_PATH_FILESTAT_SET_SIZE | WASI_RIGHT_PATH_FILESTAT_SET_TIMES |                      \
+     WASI_RIGHT_FD_FILESTAT_GET | WASI_RIGHT_FD_FILESTAT_SET_TIMES | WASI_RIGHT_PATH_SYMLINK |     \
+     WASI_RIGHT_PATH_REMOVE_DIRECTORY | WASI_RIGHT_PATH_UNLINK_FILE)
+#define FILE_RIGHTS                                                                                \
+    (WASI_RIGHT_FD_DATASYNC | WASI_RIGHT_FD_READ | WASI_RIGHT_FD_SEEK |                            \
+     WASI_RIGHT_FD_FDSTAT_SET_FLAGS | WASI_RIGHT_FD_SYNC | WASI_RIGHT_FD_TELL |                    \
+     WASI_RIGHT_FD_WRITE | WASI_RIGHT_FD_ADVISE | WASI_RIGHT_FD_ALLOCATE |                         \
+     WASI_RIGHT_FD_FILESTAT_GET | WASI_RIGHT_FD_FILESTAT_SET_SIZE |                                \
+     WASI_RIGHT_FD_FILESTAT_SET_TIMES | WASI_RIGHT_POLL_FD_READWRITE)
+
+/* resolve.c: opens `path` beneath `directory` by openat2(2) and nothing else. A host descriptor
+ * that is close-on-exec, or -1 with errno. `flags` are those of open(2). */
+int resolve_open(int directory, const char *path, int flags, unsigned mode);
+
+/* Copies a guest path to `path` (WASI_PATH_MAX + 1 bytes) as a C string. WASI_ERRNO_FAULT,
+ * _NAMETOOLONG, _NOENT when empty, _INVAL when it holds a NUL. */
+uint32_t path_copy(const struct wasi_host *host, uint32_t address, uint32_t size, char *path);
+
+/* The same for a path that will be resolved: _NOTCAPABLE when it is absolute. */
+uint32_t path_copy_relative(const struct wasi_host *host, uint32_t address, uint32_t size,
+                            char *path);
+
+/* A name in a directory, for the calls that act on a name and follow no link. */
+struct place {
+    int parent;
+    bool parent_owned;
+    const char *name; /* one component, no slash, not "." or ".."; points into the path */
+    bool slash;       /* the path ended with one: a directory was meant */
+};
+
+/* Finds the place of `path` (which is changed) beneath `directory`. A path that ends in "." or ".."
+ * answers `dots`. Close the place with place_close after success. */
+uint32_t place_find(const struct descriptor *directory, char *path, uint32_t dots,
+                    struct place *place);
+void place_close(struct place *place);
+
+/* Whether the file behind `host_fd` belongs to procfs, whose files reach into this very process. */
+bool is_procfs(int host_fd);
+
+/* fd_stat.c: writes WASI_FILESTAT_SIZE bytes, the padding zero. */
+void filestat_store(uint8_t *to, const struct stat *status);
+uint8_t filetype_from_mode(mode_t mode);
+
+/* Nanoseconds since the epoch of `time`; one before it is 0, one too far is UINT64_MAX. */
+uint64_t nanoseconds_from(struct timespec time);
+
+/* Turns fstflags and two times into what utimensat(2) takes. WASI_ERRNO_INVAL when they conflict.
+ */
+uint32_t times_from_guest(uint64_t accessed, uint64_t modified, uint32_t flags,
+                          struct timespec times[2]);
+
+/* fd_readdir.c. Accepts NULL. */
+void directory_listing_free(struct directory_listing *listing);
+
+#endif
