@@ -2,14 +2,14 @@
  *
  * libcurl is loaded on the first http_client_new (http_client_curl.c): a process that calls nobody
  * never holds it. http and https only; redirects are not followed; connections are kept alive;
- * certificates are verified; a proxy from the environment is used for hosts elsewhere, never for
- * loopback.
+ * certificates are verified.
  */
 #ifndef SHANNON_BASE_HTTP_CLIENT_H
 #define SHANNON_BASE_HTTP_CLIENT_H
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +34,7 @@ struct http_call_options {
     uint32_t connect_timeout_ms; /* 0: 5 s */
     uint32_t total_timeout_ms;   /* 0: 60 s */
     size_t max_response_bytes;   /* 0: 16 MiB */
+    bool use_proxy; /* that the environment names (https_proxy, ...); never for loopback */
 };
 
 /* Valid during the callback only. */

@@ -50,7 +50,7 @@ struct http_server_options {
     size_t max_body_bytes;       /* 0: 8 MiB. Above it: 413 */
     uint32_t request_timeout_ms; /* to receive one whole request; 0: 30 s. After it: 408 */
     uint32_t idle_timeout_ms;    /* to keep an idle connection; 0: 75 s */
-    size_t max_connections;      /* 0: 1024. Above it new ones wait in the kernel's queue */
+    size_t max_connections;      /* 0: 512. Above it idle ones are closed, or new ones wait */
 };
 
 /* Listens. Logs "listening" with the fields host and port (the real one). NULL with ERROR_INTERNAL
@@ -73,12 +73,13 @@ void http_server_free(struct http_server *server);
 
 /* All strings are owned by the request. */
 const char *http_request_method(const struct http_request *request);
-/* Decoded and without the query: "/v1/execute". */
+/* As sent, without the query: "/v1/execute". */
 const char *http_request_path(const struct http_request *request);
 /* The segment that matched {name}, decoded. NULL when the route has none. */
 const char *http_request_parameter(const struct http_request *request, const char *name);
-/* The decoded value of a query parameter (the first of that name), or NULL. */
-const char *http_request_query(const struct http_request *request, const char *name);
+/* The decoded value of a query parameter (the first of that name), or NULL. Valid until the next
+ * call. */
+const char *http_request_query(struct http_request *request, const char *name);
 /* The value of a header (the name in any case; the first of that name), or NULL. */
 const char *http_request_header(const struct http_request *request, const char *name);
 /* The body; NUL-terminated after `size` bytes. */

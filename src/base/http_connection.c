@@ -1,0 +1,264 @@
+/* One connection of the HTTP server, a state machine over libevent's bufferevent. Invariants: at
+ * most one request is with a handler at a time; a connection is only released from the loop's own
+ * callbacks, never below an http_respond. */
+#include "base/http_connection.h"
+
+#include "base/text.h"
+
+#include <event2/buffer.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+/* What a client may send ahead of an answer before it is no longer read from. */
+#define INPUT_MAXIMUM ((size_t)65536)
+
+/* Above this many bytes that a client does not take, its further requests wait. */
+#define OUTPUT_MAXIMUM ((size_t)1 << 20)
+
+#define LINGER_MS 2000
+
+uint64_t http_now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void set_deadline(struct http_connection *connection, uint32_t milliseconds)
+{
+    struct timeval time = {.tv_sec = milliseconds / 1000, .tv_usec = (milliseconds % 1000) * 1000};
+    (void)event_add(connection->deadline, &time);
+}
+
+static size_t output_size(const struct http_connection *connection)
+{
+    return evbuffer_get_length(bufferevent_get_output(connection->stream));
+}
+
+bool http_connection_is_idle(const struct http_connection *connection)
+{
+    return connection->state == HTTP_CONNECTION_READING &&
+           connection->parser.state == HTTP_PARSER_IDLE && output_size(connection) == 0;
+}
+
+/* Gives the request its id: the client's own when it is fit to be logged and sent back. */
+static void identify(struct http_request *request, const struct http_message *message)
+{
+    const char *given = http_message_header(message, "X-Request-Id");
+    if (given != NULL && text_is_identifier(given, HTTP_REQUEST_ID_MAXIMUM)) {
+        (void)snprintf(request->id, sizeof(request->id), "%s", given);
+        return;
+    }
+    uint64_t random = 0;
+    if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        random = http_now_us();
+    (void)snprintf(request->id, sizeof(request->id), "%016llx", (unsigned long long)random);
+}
+
+static void begin_request(struct http_connection *connection)
+{
+    (void)event_del(connection->deadline);
+    connection->state = HTTP_CONNECTION_HANDLING;
+    identify(&connection->request, &connection->parser.message);
+}
+
+static void reject(struct http_connection *connection, int status, const char *problem)
+{
+    begin_request(connection);
+    /* The message is not whole, so nothing behind it can be understood. */
+    connection->parser.message.keep_alive = false;
+    http_respond_error(&connection->request, status,
+                       status == 500 ? ERROR_INTERNAL : ERROR_INVALID_REQUEST,
+                       status == 413 ? "body" : NULL, "%s", problem);
+}
+
+static void give_continue(struct http_connection *connection)
+{
+    static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    const struct http_parser *parser = &connection->parser;
+    bool wants_body = parser->state == HTTP_PARSER_BODY || parser->state == HTTP_PARSER_CHUNK_SIZE;
+    if (!wants_body || !parser->message.expects_continue || connection->continue_given)
+        return;
+    connection->continue_given = true;
+    if (parser->message.body.size == 0)
+        (void)bufferevent_write(connection->stream, interim, sizeof(interim) - 1);
+}
+
+/* Feeds the parser with the first run of the input. */
+static void feed(struct http_connection *connection)
+{
+    struct evbuffer *input = bufferevent_get_input(connection->stream);
+    struct http_parser *parser = &connection->parser;
+    struct evbuffer_iovec run;
+    if (evbuffer_peek(input, -1, NULL, &run, 1) < 1)
+        return;
+    if (parser->state == HTTP_PARSER_IDLE) {
+        connection->request.started_us = http_now_us();
+        set_deadline(connection, connection->server->options.request_timeout_ms);
+    }
+    size_t taken = http_parser_feed(parser, run.iov_base, run.iov_len);
+    (void)evbuffer_drain(input, taken);
+    if (parser->state == HTTP_PARSER_DONE) {
+        begin_request(connection);
+        http_route_request(&connection->request);
+    } else if (parser->state == HTTP_PARSER_FAILED) {
+        reject(connection, parser->status, parser->problem);
+    } else if (evbuffer_get_length(input) == 0) {
+        give_continue(connection);
+    }
+}
+
+static void process(struct http_connection *connection)
+{
+    struct evbuffer *input = bufferevent_get_input(connection->stream);
+    connection->processing = true;
+    while (connection->state == HTTP_CONNECTION_READING && evbuffer_get_length(input) > 0 &&
+           output_size(connection) < OUTPUT_MAXIMUM)
+        feed(connection);
+    connection->processing = false;
+    if (connection->state == HTTP_CONNECTION_CLOSING ||
+        connection->state == HTTP_CONNECTION_LINGERING)
+        (void)evbuffer_drain(input, evbuffer_get_length(input));
+}
+
+void http_connection_answered(struct http_connection *connection, bool close)
+{
+    struct http_server *server = connection->server;
+    http_request_clear(&connection->request);
+    connection->continue_given = false;
+    TAILQ_REMOVE(&server->connections, connection, link);
+    TAILQ_INSERT_TAIL(&server->connections, connection, link);
+    set_deadline(connection, server->options.idle_timeout_ms);
+    if (close) {
+        connection->state = HTTP_CONNECTION_CLOSING;
+        return;
+    }
+    http_parser_reset(&connection->parser);
+    connection->state = HTTP_CONNECTION_READING;
+    /* Not from here: the caller is a handler, and the next request would run on top of it. */
+    if (!connection->processing &&
+        evbuffer_get_length(bufferevent_get_input(connection->stream)) > 0)
+        event_active(connection->resume, 0, 0);
+}
+
+static void on_readable(struct bufferevent *stream, void *argument)
+{
+    (void)stream;
+    process(argument);
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *argument)
+{
+    (void)fd;
+    (void)what;
+    process(argument);
+}
+
+/* Everything that was queued has been handed to the kernel. */
+static void on_written(struct bufferevent *stream, void *argument)
+{
+    struct http_connection *connection = argument;
+    if (connection->state == HTTP_CONNECTION_READING) {
+        if (connection->server->draining && http_connection_is_idle(connection))
+            http_connection_free(connection);
+        else
+            process(connection);
+    } else if (connection->state == HTTP_CONNECTION_CLOSING) {
+        if (connection->parser.state == HTTP_PARSER_DONE || connection->peer_ended) {
+            http_connection_free(connection);
+            return;
+        }
+        connection->state = HTTP_CONNECTION_LINGERING;
+        (void)shutdown(bufferevent_getfd(stream), SHUT_WR);
+        set_deadline(connection, LINGER_MS);
+        process(connection);
+    }
+}
+
+static void on_event(struct bufferevent *stream, short what, void *argument)
+{
+    (void)stream;
+    struct http_connection *connection = argument;
+    bool half_closed = (what & BEV_EVENT_EOF) != 0 && (what & BEV_EVENT_ERROR) == 0;
+    bool answer_pending =
+        output_size(connection) > 0 && connection->state != HTTP_CONNECTION_HANDLING;
+    if (half_closed && answer_pending) {
+        connection->state = HTTP_CONNECTION_CLOSING;
+        connection->peer_ended = true;
+        return;
+    }
+    http_connection_free(connection);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *argument)
+{
+    (void)fd;
+    (void)what;
+    struct http_connection *connection = argument;
+    bool in_request = connection->state == HTTP_CONNECTION_READING &&
+                      connection->parser.state != HTTP_PARSER_IDLE && output_size(connection) == 0;
+    if (in_request)
+        reject(connection, 408, "the request did not arrive in time");
+    else
+        http_connection_free(connection);
+}
+
+int http_connection_new(struct http_server *server, int fd)
+{
+    struct http_connection *connection = calloc(1, sizeof(*connection));
+    if (connection == NULL) {
+        close(fd);
+        return -1;
+    }
+    int yes = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+    connection->server = server;
+    connection->request.connection = connection;
+    http_parser_init(&connection->parser, server->options.max_body_bytes);
+    TAILQ_INSERT_TAIL(&server->connections, connection, link);
+    server->connection_count++;
+    connection->stream = bufferevent_socket_new(server->loop, fd, BEV_OPT_CLOSE_ON_FREE);
+    connection->deadline = evtimer_new(server->loop, on_deadline, connection);
+    connection->resume = event_new(server->loop, -1, 0, on_resume, connection);
+    if (connection->stream == NULL)
+        close(fd);
+    if (connection->stream == NULL || connection->deadline == NULL || connection->resume == NULL) {
+        http_connection_free(connection);
+        return -1;
+    }
+    bufferevent_setcb(connection->stream, on_readable, on_written, on_event, connection);
+    bufferevent_setwatermark(connection->stream, EV_READ, 0, INPUT_MAXIMUM);
+    (void)bufferevent_enable(connection->stream, EV_READ | EV_WRITE);
+    set_deadline(connection, server->options.request_timeout_ms);
+    return 0;
+}
+
+void http_connection_free(struct http_connection *connection)
+{
+    struct http_server *server = connection->server;
+    struct http_request *request = &connection->request;
+    if (connection->state == HTTP_CONNECTION_HANDLING) {
+        http_request_log(request, 499);
+        if (request->gone != NULL)
+            request->gone(request->gone_argument);
+    }
+    http_request_clear(request);
+    http_parser_free(&connection->parser);
+    if (connection->stream != NULL)
+        bufferevent_free(connection->stream);
+    if (connection->deadline != NULL)
+        event_free(connection->deadline);
+    if (connection->resume != NULL)
+        event_free(connection->resume);
+    TAILQ_REMOVE(&server->connections, connection, link);
+    server->connection_count--;
+    free(connection);
+    http_server_connection_gone(server);
+}
