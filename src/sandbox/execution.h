@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 struct event_base;
+struct guest_options;
 struct zygote;
 struct execution;
 
@@ -63,6 +64,25 @@ typedef void execution_done(void *argument, const struct execution_result *resul
  * gone, ERROR_BUSY when the zygote is being restarted. `done` is then never called. */
 struct execution *execution_start(struct zygote *zygote, const struct execution_request *request,
                                   execution_done *done, void *argument, struct error *error);
+
+/* Starts an execution in a process that loads the interpreter itself, as `shannon run` does:
+ * nothing is warm, nothing is shared. When `captured` is false the program has this process's own
+ * standard streams, and stdin_bytes is not used. `options` are borrowed for the call, which takes
+ * as long as translating the interpreter does when the cache has no object of it. Otherwise as
+ * execution_start. */
+struct execution *execution_start_direct(struct event_base *loop,
+                                         const struct guest_options *options, bool captured,
+                                         const struct execution_request *request,
+                                         execution_done *done, void *argument, struct error *error);
+
+/* Starts the WASI command `options->wasm_path` with `request->arguments` (argv[0] first) in a
+ * process of its own, as `shannon wasi` does; code, filename and variables of the request are not
+ * used. Otherwise as execution_start_direct without capture. */
+struct execution *execution_start_command(struct event_base *loop,
+                                          const struct guest_options *options,
+                                          const struct execution_request *request,
+                                          execution_done *done, void *argument,
+                                          struct error *error);
 
 /* Ends the execution at once; `done` is called later with ERROR_KILLED. */
 void execution_cancel(struct execution *execution);

@@ -5,7 +5,14 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
+#include <limits.h>
+#include <stddef.h>
+
 #define INTERPRETER_DEFAULT "python-3.11"
+#define INTERPRETER_FOLDERS_MAX 3
+
+/* The folders in which a name is looked up, in order. Returns their number. */
+size_t interpreter_folders(char folders[INTERPRETER_FOLDERS_MAX][PATH_MAX]);
 
 /* The file of the interpreter called `name`, appended to `path`.
  *

@@ -1,0 +1,153 @@
+/* One execution in the foreground. Invariant: the loop ends when `done` was called, and the child
+ * is gone by then. */
+#include "cli/supervise.h"
+
+#include "base/json_text.h"
+#include "cli/options.h"
+#include "sandbox/execution_status.h"
+
+#include <event2/event.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct supervision {
+    const char *command;
+    enum supervise_form form;
+    struct event_base *loop;
+    struct execution *execution;
+    int signal;
+    int exit_status;
+};
+
+static void on_signal(evutil_socket_t number, short what, void *argument)
+{
+    struct supervision *supervision = argument;
+    (void)what;
+    supervision->signal = (int)number;
+    execution_cancel(supervision->execution);
+}
+
+/* In the child, while it translates. On a terminal the line is rewritten in place. */
+static void show_progress(void *argument, const char *step, unsigned elapsed_ms)
+{
+    bool terminal = isatty(STDERR_FILENO);
+    (void)argument;
+    if (elapsed_ms == 0)
+        (void)fprintf(stderr,
+                      "shannon: preparing this interpreter for the first time (about a minute)\n");
+    if (terminal || elapsed_ms == 0 || elapsed_ms / 1000 % 10 == 0)
+        (void)fprintf(stderr, "%sshannon: %s, %u s%s", terminal ? "\r\033[K" : "", step,
+                      elapsed_ms / 1000, terminal ? "" : "\n");
+    if (terminal && strncmp(step, "linking", 7) == 0)
+        (void)fputs("\r\033[K", stderr);
+}
+
+static json_t *bytes_json(const struct buffer *bytes)
+{
+    return json_text_from_bytes(buffer_text(bytes), bytes->size);
+}
+
+static json_t *error_json(const struct execution_result *result)
+{
+    if (result->status == ERROR_OK)
+        return json_null();
+    json_t *error = json_object();
+    bool raised = result->error_type.size > 0;
+    json_object_set_new(error, "type",
+                        raised ? bytes_json(&result->error_type)
+                               : json_string(error_kind_name(result->status)));
+    json_object_set_new(error, "message",
+                        raised ? bytes_json(&result->error_message) : json_string(result->message));
+    json_object_set_new(error, "traceback", bytes_json(&result->traceback));
+    return error;
+}
+
+static void print_json(const struct execution_result *result)
+{
+    json_t *usage = json_object();
+    json_object_set_new(usage, "wall_ms", json_integer((json_int_t)result->wall_ms));
+    json_object_set_new(usage, "cpu_ms", json_integer((json_int_t)result->cpu_ms));
+    json_object_set_new(usage, "peak_memory_bytes",
+                        json_integer((json_int_t)result->peak_memory_bytes));
+    json_t *answer = json_object();
+    json_object_set_new(answer, "status", json_string(error_kind_name(result->status)));
+    json_object_set_new(answer, "exit_code", json_integer(result->exit_code));
+    json_object_set_new(answer, "stdout", bytes_json(&result->stdout_bytes));
+    json_object_set_new(answer, "stderr", bytes_json(&result->stderr_bytes));
+    json_object_set_new(answer, "stdout_truncated", json_boolean(result->stdout_truncated));
+    json_object_set_new(answer, "stderr_truncated", json_boolean(result->stderr_truncated));
+    json_object_set_new(answer, "error", error_json(result));
+    json_object_set_new(answer, "usage", usage);
+    char *text = json_dumps(answer, 0);
+    json_decref(answer);
+    if (text != NULL)
+        (void)puts(text);
+    free(text);
+}
+
+/* The kernel keeps 8 bits of an exit status; 256 must not become success. */
+static int process_status(int exit_code)
+{
+    int status = exit_code & 0xff;
+    return status == 0 && exit_code != 0 ? 1 : status;
+}
+
+static void on_done(void *argument, const struct execution_result *result)
+{
+    struct supervision *supervision = argument;
+    bool own_ending = result->status == ERROR_OK || result->status == ERROR_PYTHON_ERROR;
+    supervision->exit_status = process_status(result->exit_code);
+    if (supervision->form == SUPERVISE_JSON)
+        print_json(result);
+    else if (!own_ending && supervision->signal == 0)
+        (void)fprintf(stderr, "shannon %s: %s\n", supervision->command, result->message);
+    if (supervision->signal != 0)
+        supervision->exit_status = 128 + supervision->signal;
+    (void)event_base_loopbreak(supervision->loop);
+}
+
+static struct execution *start(struct supervision *supervision, struct guest_options *options,
+                               const struct execution_request *request, struct error *error)
+{
+    if (supervision->form == SUPERVISE_COMMAND)
+        return execution_start_command(supervision->loop, options, request, on_done, supervision,
+                                       error);
+    return execution_start_direct(supervision->loop, options, supervision->form == SUPERVISE_JSON,
+                                  request, on_done, supervision, error);
+}
+
+int supervise(const char *command, enum supervise_form form, struct guest_options *options,
+              const struct execution_request *request)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct event *events[sizeof(numbers) / sizeof(numbers[0])] = {NULL};
+    struct error error = ERROR_NONE;
+    struct supervision supervision = {
+        .command = command, .form = form, .exit_status = EXIT_SHANNON_FAILED};
+    options->progress = show_progress;
+    supervision.loop = event_base_new();
+    if (supervision.loop == NULL) {
+        error_set(&error, ERROR_INTERNAL, "cannot make an event loop");
+        return options_fail(command, &error);
+    }
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        events[i] = evsignal_new(supervision.loop, numbers[i], on_signal, &supervision);
+        if (events[i] != NULL)
+            (void)event_add(events[i], NULL);
+    }
+    supervision.execution = start(&supervision, options, request, &error);
+    if (supervision.execution == NULL)
+        supervision.exit_status = options_fail(command, &error);
+    else
+        (void)event_base_dispatch(supervision.loop);
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        if (events[i] != NULL)
+            event_free(events[i]);
+    }
+    event_base_free(supervision.loop);
+    return supervision.exit_status;
+}

@@ -1,0 +1,162 @@
+/* Decides what became of an execution. Invariant: each path sets status, exit_code and, unless the
+ * status is ok, a message that says what to do. */
+#include "sandbox/execution_status.h"
+
+#include "sandbox/run_report.h"
+#include "shannon_guest.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+static void set_status(struct execution_result *result, enum error_kind status, int exit_code,
+                       const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+static void set_status(struct execution_result *result, enum error_kind status, int exit_code,
+                       const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    result->status = status;
+    result->exit_code = exit_code;
+    (void)vsnprintf(result->message, sizeof(result->message), format, arguments);
+    va_end(arguments);
+}
+
+static void decide_timeout(const struct execution_end *end, struct execution_result *result)
+{
+    set_status(result, ERROR_TIMEOUT, EXIT_TIMEOUT,
+               "Execution timeout: the program was ended after %" PRIu32
+               " ms. Raise wasi.execution_timeout_ms (timeout_ms in a request, --timeout on the "
+               "command line) if it needs more",
+               end->timeout_ms);
+}
+
+static void decide_memory(const struct execution_end *end, struct execution_result *result)
+{
+    set_status(
+        result, ERROR_MEMORY_LIMIT, EXIT_KILLED,
+        "Memory limit exceeded: the program needed more than %" PRIu64
+        " bytes. Raise wasi.memory_limit_bytes (memory_limit_bytes in a request, --memory on "
+        "the command line) if it needs more",
+        end->memory_limit_bytes);
+}
+
+static void decide_failure(enum error_kind kind, const char *message,
+                           struct execution_result *result)
+{
+    int exit_code = EXIT_SHANNON_FAILED;
+    if (kind == ERROR_INTERPRETER_NOT_FOUND)
+        exit_code = EXIT_INTERPRETER_NOT_FOUND;
+    if (kind == ERROR_MEMORY_LIMIT || kind == ERROR_KILLED)
+        exit_code = EXIT_KILLED;
+    set_status(result, kind == ERROR_OK ? ERROR_INTERNAL : kind, exit_code, "%s", message);
+}
+
+static void decide_signal(const struct execution_end *end, struct execution_result *result)
+{
+    int number = WTERMSIG(end->wait_status);
+    switch (number) {
+    case SIGXCPU:
+        decide_timeout(end, result);
+        break;
+    case SIGKILL:
+    case SIGTERM:
+    case SIGINT:
+    case SIGHUP:
+        set_status(result, ERROR_KILLED, EXIT_KILLED,
+                   "the program's process was killed from outside (signal %d); was the machine "
+                   "short of memory?",
+                   number);
+        break;
+    case SIGSYS:
+        set_status(result, ERROR_INTERNAL, EXIT_SHANNON_FAILED,
+                   "the program's process made a system call that is not allowed and was killed; "
+                   "please report this");
+        break;
+    default:
+        set_status(result, ERROR_INTERNAL, EXIT_SHANNON_FAILED,
+                   "the program's process ended by signal %d in shannon's own code; please report "
+                   "this",
+                   number);
+        break;
+    }
+}
+
+static void decide_trap(const struct execution_end *end, const struct run_report *report,
+                        struct execution_result *result)
+{
+    if (report->outcome.trap == TRAP_STACK_EXHAUSTED)
+        set_status(result, ERROR_STACK_EXHAUSTED, EXIT_TRAPPED,
+                   "the program's stack is exhausted (%s): it recursed too deeply",
+                   trap_name(report->outcome.trap));
+    else if (report->growth_refused)
+        decide_memory(end, result); /* Python aborts when it cannot even raise MemoryError */
+    else
+        set_status(result, ERROR_TRAP, EXIT_TRAPPED, "the program ended in a WebAssembly trap: %s",
+                   trap_name(report->outcome.trap));
+}
+
+static void decide_exit(const struct execution_end *end, const struct run_report *report,
+                        struct execution_result *result)
+{
+    uint32_t code = report->outcome.exit_code;
+    bool memory_error = strcmp(buffer_text(&result->error_type), "MemoryError") == 0 ||
+                        (report->records_size == 0 && code == 1);
+    if (code == 0)
+        set_status(result, ERROR_OK, 0, "%s", "");
+    else if (report->growth_refused && memory_error)
+        decide_memory(end, result);
+    else
+        set_status(result, ERROR_PYTHON_ERROR, (int)code,
+                   result->error_type.size == 0 ? "the program exited with status %" PRIu32
+                                                : "the program raised an exception (exit status "
+                                                  "%" PRIu32 ")",
+                   code);
+}
+
+void execution_status_decide(const struct execution_end *end, const struct buffer *frame,
+                             struct execution_result *result)
+{
+    struct run_report report;
+    bool reported = run_report_read(frame, &report) == 0;
+    if (reported && report.kind == RUN_REPORT_ENDED) {
+        run_report_text(&report, SHANNON_RESULT_EXCEPTION_TYPE, &result->error_type);
+        run_report_text(&report, SHANNON_RESULT_EXCEPTION_MESSAGE, &result->error_message);
+        run_report_text(&report, SHANNON_RESULT_TRACEBACK, &result->traceback);
+        result->peak_memory_bytes = report.memory_size;
+    }
+    if (end->failure.kind != ERROR_OK) {
+        decide_failure(end->failure.kind, end->failure.message, result);
+    } else if (end->cancelled) {
+        set_status(result, ERROR_KILLED, EXIT_KILLED, "the execution was cancelled");
+    } else if (end->timed_out) {
+        decide_timeout(end, result);
+    } else if (WIFSIGNALED(end->wait_status)) {
+        decide_signal(end, result);
+    } else if (!reported) {
+        set_status(result, ERROR_INTERNAL, EXIT_SHANNON_FAILED,
+                   "the program's process ended without a report; please report this");
+    } else if (report.kind == RUN_REPORT_FAILED) {
+        char message[sizeof(result->message)];
+        (void)snprintf(message, sizeof(message), "%.*s", (int)report.records_size,
+                       (const char *)report.records);
+        decide_failure(report.failure, message, result);
+    } else if (report.outcome.ending == GUEST_TRAPPED) {
+        decide_trap(end, &report, result);
+    } else {
+        decide_exit(end, &report, result);
+    }
+}
+
+void execution_result_free(struct execution_result *result)
+{
+    buffer_free(&result->stdout_bytes);
+    buffer_free(&result->stderr_bytes);
+    buffer_free(&result->error_type);
+    buffer_free(&result->error_message);
+    buffer_free(&result->traceback);
+}

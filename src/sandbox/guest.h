@@ -1,0 +1,58 @@
+/* An interpreter, loaded into this process and ready to run one program.
+ *
+ * There are two kinds. A reactor (our own python.wasm; see shannon_guest.h) is initialised once and
+ * can then be forked; each copy runs a program. Any other WASI module is a command: `_start` is
+ * called with arguments, and a Python program is passed to it as `-c CODE`.
+ *
+ * One a process; inherited by fork(2). Not thread-safe.
+ */
+#ifndef SHANNON_SANDBOX_GUEST_H
+#define SHANNON_SANDBOX_GUEST_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "engine/translate.h"
+#include "sandbox/run_report.h"
+#include "sandbox/run_request.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct guest;
+
+struct guest_options {
+    const char *wasm_path;
+    const char *const *allowed_paths; /* folders granted read-only, at the same path in the guest */
+    size_t allowed_path_count;
+    const char *const *variables; /* NAME=VALUE */
+    size_t variable_count;
+    translate_progress *progress; /* while translating; may be NULL */
+    void *progress_argument;
+};
+
+/* Appends the path of the module's native object, which it translates first where the cache has
+ * none. ERROR_INTERPRETER_NOT_FOUND, ERROR_INVALID_REQUEST (a bad module) or ERROR_INTERNAL. */
+int guest_prepare(const struct guest_options *options, struct buffer *object_path,
+                  struct error *error);
+
+/* Loads the object from guest_prepare. Standard descriptors 0, 1 and 2 of the guest are the
+ * process's own. No guest code runs. NULL with ERROR_INVALID_REQUEST (a folder that cannot be
+ * granted, no _start) or ERROR_INTERNAL. */
+struct guest *guest_load(const struct guest_options *options, const char *object_path,
+                         struct error *error);
+
+/* Whether the module is a reactor. */
+bool guest_is_reactor(const struct guest *guest);
+
+/* Instantiates a reactor and starts Python; `preload` imports what programs commonly use. Linear
+ * memory may grow to `memory_limit` bytes. For a command: does nothing. */
+int guest_initialize(struct guest *guest, bool preload, uint64_t memory_limit, struct error *error);
+
+/* Runs what `request` asks for, a Python program or (RUN_REQUEST_COMMAND) the module itself, and
+ * fills `report`, whose records point into guest memory. The guest must not be run again. -1 only
+ * when the guest could not begin. */
+int guest_run(struct guest *guest, const struct run_request *request, struct run_report *report,
+              struct error *error);
+
+#endif
