@@ -1,0 +1,225 @@
+/* Executions that wait or run. Invariant: while one waits, as many run as are allowed; an execution
+ * is in one of the two lists until just before its `done`. */
+#include "agent_core/execution_queue.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/random.h>
+
+#define TAG_MAXIMUM 64
+
+struct queued_execution {
+    TAILQ_ENTRY(queued_execution) link;
+    struct execution_queue *queue;
+    struct zygote *zygote;
+    struct execute_request execute;
+    struct execution *execution; /* NULL while it waits */
+    char id[33];
+    char tag[TAG_MAXIMUM + 1];
+    execution_queue_done *done;
+    void *argument;
+};
+
+TAILQ_HEAD(execution_list, queued_execution);
+
+struct execution_queue {
+    struct execution_list running;
+    struct execution_list waiting;
+    size_t running_count;
+    size_t waiting_count;
+    size_t running_maximum;
+    size_t waiting_maximum;
+    bool closed;
+};
+
+struct execution_queue *execution_queue_new(size_t running, size_t waiting, struct error *error)
+{
+    struct execution_queue *queue = calloc(1, sizeof(*queue));
+    if (queue == NULL) {
+        error_set(error, ERROR_INTERNAL, "out of memory");
+        return NULL;
+    }
+    TAILQ_INIT(&queue->running);
+    TAILQ_INIT(&queue->waiting);
+    queue->running_maximum = running;
+    queue->waiting_maximum = waiting;
+    return queue;
+}
+
+void execution_queue_free(struct execution_queue *queue)
+{
+    free(queue);
+}
+
+static void release(struct queued_execution *queued)
+{
+    execute_request_free(&queued->execute);
+    free(queued);
+}
+
+/* Takes it off its list. */
+static void take_off(struct queued_execution *queued)
+{
+    struct execution_queue *queue = queued->queue;
+    bool runs = queued->execution != NULL;
+    TAILQ_REMOVE(runs ? &queue->running : &queue->waiting, queued, link);
+    *(runs ? &queue->running_count : &queue->waiting_count) -= 1;
+}
+
+static void start_waiting(struct execution_queue *queue);
+
+static void on_done(void *argument, const struct execution_result *result)
+{
+    struct queued_execution *queued = argument;
+    struct execution_queue *queue = queued->queue;
+    take_off(queued);
+    queued->done(queued->argument, result, NULL);
+    release(queued);
+    start_waiting(queue);
+}
+
+/* Starts one that is in no list. */
+static int start(struct queued_execution *queued, struct error *error)
+{
+    struct execution_queue *queue = queued->queue;
+    queued->execution =
+        execution_start(queued->zygote, &queued->execute.request, on_done, queued, error);
+    if (queued->execution == NULL)
+        return -1;
+    execute_request_free(&queued->execute);
+    TAILQ_INSERT_TAIL(&queue->running, queued, link);
+    queue->running_count++;
+    return 0;
+}
+
+static void start_waiting(struct execution_queue *queue)
+{
+    while (queue->running_count < queue->running_maximum && !TAILQ_EMPTY(&queue->waiting)) {
+        struct queued_execution *queued = TAILQ_FIRST(&queue->waiting);
+        struct error error = ERROR_NONE;
+        take_off(queued);
+        if (start(queued, &error) == 0)
+            continue;
+        queued->done(queued->argument, NULL, &error);
+        release(queued);
+    }
+}
+
+static int set_id(struct queued_execution *queued)
+{
+    unsigned char random[16];
+    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        return -1;
+    for (size_t i = 0; i < sizeof(random); i++)
+        (void)snprintf(queued->id + 2 * i, 3, "%02x", random[i]);
+    return 0;
+}
+
+/* Checks that there is room, and makes the execution. */
+static struct queued_execution *accept(struct execution_queue *queue, struct error *error)
+{
+    bool waits = queue->running_count >= queue->running_maximum;
+    if (queue->closed) {
+        error_set(error, ERROR_BUSY, "the service is stopping");
+        return NULL;
+    }
+    if (waits && queue->waiting_count >= queue->waiting_maximum) {
+        error_set(error, ERROR_BUSY,
+                  "%zu executions are running and %zu are waiting: try again later, or raise "
+                  "agent_core.max_concurrent or agent_core.max_queued",
+                  queue->running_count, queue->waiting_count);
+        return NULL;
+    }
+    struct queued_execution *queued = calloc(1, sizeof(*queued));
+    if (queued == NULL || set_id(queued) != 0) {
+        error_set(error, ERROR_INTERNAL, "out of memory or of randomness");
+        free(queued);
+        return NULL;
+    }
+    return queued;
+}
+
+struct queued_execution *execution_queue_add(struct execution_queue *queue, struct zygote *zygote,
+                                             struct execute_request *execute, const char *tag,
+                                             execution_queue_done *done, void *argument,
+                                             struct error *error)
+{
+    struct queued_execution *queued = accept(queue, error);
+    if (queued == NULL) {
+        execute_request_free(execute);
+        return NULL;
+    }
+    queued->queue = queue;
+    queued->zygote = zygote;
+    queued->execute = *execute;
+    *execute = (struct execute_request){0};
+    queued->done = done;
+    queued->argument = argument;
+    (void)snprintf(queued->tag, sizeof(queued->tag), "%s", tag);
+    if (queue->running_count >= queue->running_maximum) {
+        TAILQ_INSERT_TAIL(&queue->waiting, queued, link);
+        queue->waiting_count++;
+    } else if (start(queued, error) != 0) {
+        release(queued);
+        return NULL;
+    }
+    return queued;
+}
+
+const char *queued_execution_id(const struct queued_execution *execution)
+{
+    return execution->id;
+}
+
+static struct queued_execution *find_in(struct execution_list *list, const char *name)
+{
+    struct queued_execution *queued;
+    TAILQ_FOREACH(queued, list, link)
+    {
+        if (strcmp(queued->id, name) == 0 || strcmp(queued->tag, name) == 0)
+            return queued;
+    }
+    return NULL;
+}
+
+struct queued_execution *execution_queue_find(struct execution_queue *queue, const char *name)
+{
+    struct queued_execution *running = find_in(&queue->running, name);
+    return running != NULL ? running : find_in(&queue->waiting, name);
+}
+
+void execution_queue_cancel(struct queued_execution *execution)
+{
+    if (execution->execution != NULL) {
+        execution_cancel(execution->execution);
+        return;
+    }
+    struct execution_result result = {
+        .status = ERROR_KILLED,
+        .message = "the execution was cancelled before it began",
+        .exit_code = 137,
+    };
+    take_off(execution);
+    execution->done(execution->argument, &result, NULL);
+    release(execution);
+}
+
+void execution_queue_close(struct execution_queue *queue)
+{
+    queue->closed = true;
+    struct queued_execution *queued;
+    while ((queued = TAILQ_FIRST(&queue->waiting)) != NULL)
+        execution_queue_cancel(queued);
+}
+
+size_t execution_queue_running(const struct execution_queue *queue)
+{
+    return queue->running_count;
+}
+
+size_t execution_queue_waiting(const struct execution_queue *queue)
+{
+    return queue->waiting_count;
+}

@@ -1,0 +1,53 @@
+/* Executions that wait or run: at most so many at a time, at most so many waiting, first come first
+ * served. */
+#ifndef SHANNON_AGENT_CORE_EXECUTION_QUEUE_H
+#define SHANNON_AGENT_CORE_EXECUTION_QUEUE_H
+
+#include "agent_core/execute_request.h"
+#include "base/error.h"
+#include "sandbox/execution.h"
+#include "sandbox/zygote.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct execution_queue;
+struct queued_execution;
+
+/* Called once for each execution that was accepted, from the loop or below execution_queue_cancel:
+ * with its result, or with NULL and an error when no program ran. Both are valid during the call
+ * only. */
+typedef void execution_queue_done(void *argument, const struct execution_result *result,
+                                  const struct error *error);
+
+/* `running` at a time, `waiting` beyond. NULL with ERROR_INTERNAL. */
+struct execution_queue *execution_queue_new(size_t running, size_t waiting, struct error *error);
+
+/* Must be empty. Accepts NULL. */
+void execution_queue_free(struct execution_queue *queue);
+
+/* Takes over `execute` (also on failure, then it is released). `tag` is copied: a name of the
+ * caller's choice for execution_queue_find. NULL with ERROR_BUSY when the queue is full or closed,
+ * ERROR_INTERNAL, or what execution_start says; `done` is then never called. */
+struct queued_execution *execution_queue_add(struct execution_queue *queue, struct zygote *zygote,
+                                             struct execute_request *execute, const char *tag,
+                                             execution_queue_done *done, void *argument,
+                                             struct error *error);
+
+/* 32 hexadecimal digits, unpredictable. */
+const char *queued_execution_id(const struct queued_execution *execution);
+
+/* The execution whose id or tag is `name`, or NULL. */
+struct queued_execution *execution_queue_find(struct execution_queue *queue, const char *name);
+
+/* Ends it: one that waits is done at once with ERROR_KILLED, one that runs soon. */
+void execution_queue_cancel(struct queued_execution *execution);
+
+/* Accepts nothing any more, and cancels all that wait (not what runs). */
+void execution_queue_close(struct execution_queue *queue);
+
+size_t execution_queue_running(const struct execution_queue *queue);
+size_t execution_queue_waiting(const struct execution_queue *queue);
+
+#endif

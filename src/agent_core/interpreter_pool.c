@@ -1,0 +1,119 @@
+/* The interpreters in use. Invariant: no two zygotes have the same file, and none is stopped before
+ * the pool is. */
+#include "agent_core/interpreter_pool.h"
+
+#include "base/buffer.h"
+#include "sandbox/interpreter.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Each is a process with an interpreter in its memory. */
+#define POOL_MAXIMUM 8
+
+struct member {
+    char *path;
+    struct zygote *zygote;
+};
+
+struct interpreter_pool {
+    struct event_base *loop;
+    const struct config *config;
+    struct member members[POOL_MAXIMUM];
+    size_t count;
+};
+
+struct interpreter_pool *interpreter_pool_new(struct event_base *loop, const struct config *config,
+                                              struct error *error)
+{
+    struct interpreter_pool *pool = calloc(1, sizeof(*pool));
+    if (pool == NULL) {
+        error_set(error, ERROR_INTERNAL, "out of memory");
+        return NULL;
+    }
+    pool->loop = loop;
+    pool->config = config;
+    return pool;
+}
+
+void interpreter_pool_free(struct interpreter_pool *pool)
+{
+    if (pool == NULL)
+        return;
+    for (size_t i = 0; i < pool->count; i++) {
+        zygote_stop(pool->members[i].zygote);
+        free(pool->members[i].path);
+    }
+    free(pool);
+}
+
+/* Starts a zygote for `path`. */
+static struct zygote *start(struct interpreter_pool *pool, const char *path, struct error *error)
+{
+    if (pool->count == POOL_MAXIMUM) {
+        error_set(error, ERROR_BUSY, "%d different interpreters are in use, which is the most",
+                  POOL_MAXIMUM);
+        return NULL;
+    }
+    struct zygote_options options = {.interpreter = path};
+    options.allowed_path_count =
+        config_items(pool->config, CONFIG_WASI_ALLOWED_PATHS, &options.allowed_paths);
+    options.variable_count = config_items(pool->config, CONFIG_WASI_ENV_VARS, &options.variables);
+    struct member member = {.path = strdup(path)};
+    if (member.path == NULL) {
+        error_set(error, ERROR_INTERNAL, "out of memory");
+        return NULL;
+    }
+    member.zygote = zygote_start(pool->loop, &options, error);
+    if (member.zygote == NULL)
+        free(member.path);
+    else
+        pool->members[pool->count++] = member;
+    return member.zygote;
+}
+
+struct zygote *interpreter_pool_get(struct interpreter_pool *pool, const char *name,
+                                    struct error *error)
+{
+    const char *configured = config_text(pool->config, CONFIG_WASI_INTERPRETER_PATH);
+    if (name == NULL && configured[0] == '\0')
+        name = config_text(pool->config, CONFIG_WASI_INTERPRETER);
+    BUFFER_LOCAL struct buffer path = BUFFER_EMPTY;
+    if (interpreter_find(name, configured, &path, error) != 0)
+        return NULL;
+    for (size_t i = 0; i < pool->count; i++) {
+        if (strcmp(pool->members[i].path, buffer_text(&path)) == 0)
+            return pool->members[i].zygote;
+    }
+    return start(pool, buffer_text(&path), error);
+}
+
+static const char *state_name(enum zygote_state state)
+{
+    switch (state) {
+    case ZYGOTE_STARTING:
+        return "starting";
+    case ZYGOTE_READY:
+        return "ready";
+    case ZYGOTE_FAILED:
+        break;
+    }
+    return "failed";
+}
+
+json_t *interpreter_pool_describe(const struct interpreter_pool *pool)
+{
+    json_t *states = json_object();
+    for (size_t i = 0; states != NULL && i < pool->count; i++) {
+        const char *slash = strrchr(pool->members[i].path, '/');
+        const char *file = slash == NULL ? pool->members[i].path : slash + 1;
+        size_t size = strlen(file);
+        if (size > 5 && strcmp(file + size - 5, ".wasm") == 0)
+            size -= 5;
+        BUFFER_LOCAL struct buffer name = BUFFER_EMPTY;
+        if (buffer_append(&name, file, size) == 0)
+            (void)json_object_set_new(
+                states, name.data, json_string(state_name(zygote_state(pool->members[i].zygote))));
+    }
+    return states;
+}
