@@ -1,9 +1,11 @@
 /*
- * The reactor: starts Python once and runs requests in it. The interface is described in shannon_guest.h; what running
- * a program means is in shannon_runner.py. This file decodes requests, calls the runner, and encodes results.
+ * The reactor: starts Python once and runs requests in it. The interface is described in
+ * shannon_guest.h; what running a program means is in shannon_runner.py. This file decodes
+ * requests, calls the runner, and encodes results.
  *
- * Invariant: when an exported function returns, no Python exception is set and the C and Python stacks are as before
- * the call. A program that breaks the runner itself still gets an answer: see describe_failure().
+ * Invariant: when an exported function returns, no Python exception is set and the C and Python
+ * stacks are as before the call. A program that breaks the runner itself still gets an answer: see
+ * describe_failure().
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -36,7 +38,8 @@ static bool start_python(void)
     PyConfig config;
     PyConfig_InitPythonConfig(&config);
     config.parse_argv = 0;
-    config.install_signal_handlers = 1; /* KeyboardInterrupt's default handler, as `python` has it */
+    config.install_signal_handlers =
+        1; /* KeyboardInterrupt's default handler, as `python` has it */
     char *arguments[] = {(char *)""};
     PyStatus status = PyConfig_SetBytesArgv(&config, 1, arguments);
     if (!PyStatus_Exception(status))
@@ -45,7 +48,8 @@ static bool start_python(void)
         status = Py_InitializeFromConfig(&config);
     PyConfig_Clear(&config);
     if (PyStatus_Exception(status)) {
-        fprintf(stderr, "python: cannot start: %s\n", status.err_msg != NULL ? status.err_msg : "unknown reason");
+        fprintf(stderr, "python: cannot start: %s\n",
+                status.err_msg != NULL ? status.err_msg : "unknown reason");
         return false;
     }
     return true;
@@ -118,7 +122,8 @@ static const char *read_environment(struct request *request, const char *text, u
     const char *value = equals + 1;
     PyObject *key = PyUnicode_DecodeUTF8(text, equals - text, "surrogateescape");
     PyObject *content = PyUnicode_DecodeUTF8(value, text + length - value, "surrogateescape");
-    int failed = key == NULL || content == NULL || PyDict_SetItem(request->environment, key, content) < 0;
+    int failed =
+        key == NULL || content == NULL || PyDict_SetItem(request->environment, key, content) < 0;
     Py_XDECREF(key);
     Py_XDECREF(content);
     return failed ? "out of memory" : NULL;
@@ -133,7 +138,8 @@ static const char *read_argument(struct request *request, const char *text, uint
 }
 
 /* Takes one record into *request. Returns NULL, or what is wrong with it. */
-static const char *read_record(struct request *request, const struct shannon_record *record, const uint8_t *bytes)
+static const char *read_record(struct request *request, const struct shannon_record *record,
+                               const uint8_t *bytes)
 {
     switch (record->kind) {
     case SHANNON_REQUEST_FLAGS:
@@ -152,7 +158,8 @@ static const char *read_record(struct request *request, const struct shannon_rec
             return "there are two filename records";
         if (record->length == 0 || memchr(bytes, '\0', record->length) != NULL)
             return "the filename is empty or has a NUL byte";
-        request->filename = PyUnicode_DecodeUTF8((const char *)bytes, record->length, "surrogateescape");
+        request->filename =
+            PyUnicode_DecodeUTF8((const char *)bytes, record->length, "surrogateescape");
         return request->filename == NULL ? "out of memory" : NULL;
     case SHANNON_REQUEST_ARGUMENT:
         return read_argument(request, (const char *)bytes, record->length);
@@ -163,7 +170,8 @@ static const char *read_record(struct request *request, const struct shannon_rec
     }
 }
 
-/* Decodes the records in data[0..size). Returns NULL, or what is wrong with them; clear_request() after either. */
+/* Decodes the records in data[0..size). Returns NULL, or what is wrong with them; clear_request()
+ * after either. */
 static const char *read_request(struct request *request, const uint8_t *data, uint32_t size)
 {
     *request = (struct request){.arguments = PyList_New(0), .environment = PyDict_New()};
@@ -197,10 +205,12 @@ static uint32_t capped_length(PyObject *text)
     if (text == NULL || !PyBytes_Check(text))
         return 0;
     Py_ssize_t length = PyBytes_GET_SIZE(text);
-    return length < (Py_ssize_t)SHANNON_RESULT_TEXT_MAXIMUM ? (uint32_t)length : SHANNON_RESULT_TEXT_MAXIMUM;
+    return length < (Py_ssize_t)SHANNON_RESULT_TEXT_MAXIMUM ? (uint32_t)length
+                                                            : SHANNON_RESULT_TEXT_MAXIMUM;
 }
 
-/* Encodes texts[0..count), kinds 1 and up; a text that is no bytes object has no record. Out of memory: no result. */
+/* Encodes texts[0..count), kinds 1 and up; a text that is no bytes object has no record. Out of
+ * memory: no result. */
 static void write_result(PyObject *const *texts, uint32_t count)
 {
     uint32_t size = 0;
@@ -222,17 +232,20 @@ static void write_result(PyObject *const *texts, uint32_t count)
 }
 
 /*
- * The runner itself failed: out of memory, or the program broke something it stands on. Nothing of Python's own can be
- * relied upon, so only the exception's type is named.
+ * The runner itself failed: out of memory, or the program broke something it stands on. Nothing of
+ * Python's own can be relied upon, so only the exception's type is named.
  */
 static int32_t describe_failure(void)
 {
     PyObject *type = PyErr_Occurred();
     char name[128];
     snprintf(name, sizeof(name), "%s",
-             type != NULL && PyType_Check(type) ? ((PyTypeObject *)type)->tp_name : "unknown error");
+             type != NULL && PyType_Check(type) ? ((PyTypeObject *)type)->tp_name
+                                                : "unknown error");
     PyErr_Clear();
-    fprintf(stderr, "python: the program ended with %s, and left Python in a state that cannot show more\n", name);
+    fprintf(stderr,
+            "python: the program ended with %s, and left Python in a state that cannot show more\n",
+            name);
     PyObject *bytes = PyBytes_FromString(name);
     if (bytes != NULL)
         write_result(&bytes, 1);
@@ -244,9 +257,10 @@ static int32_t describe_failure(void)
 
 static int32_t run_request(const struct request *request)
 {
-    PyObject *answer = PyObject_CallFunction(run_function, "Iy#OOO", (unsigned int)request->flags, request->code,
-                                             (Py_ssize_t)request->code_size, request->filename, request->arguments,
-                                             request->environment);
+    PyObject *answer =
+        PyObject_CallFunction(run_function, "Iy#OOO", (unsigned int)request->flags, request->code,
+                              (Py_ssize_t)request->code_size, request->filename, request->arguments,
+                              request->environment);
     if (answer == NULL || !PyTuple_Check(answer) || PyTuple_GET_SIZE(answer) != 5) {
         Py_XDECREF(answer);
         return describe_failure();

@@ -1,8 +1,10 @@
 /*
- * What SQLite's Unix layer expects of the system and wasi-libc does not have; included before sqlite3.c.
+ * What SQLite's Unix layer expects of the system and wasi-libc does not have; included before
+ * sqlite3.c.
  *
- * SQLite is built to use its "unix-none" file layer, which locks nothing, so the lock commands are only names. There
- * are no owners or modes: setting them succeeds, as on file systems that ignore them.
+ * SQLite is built to use its "unix-none" file layer, which locks nothing, so the lock commands are
+ * only names. There are no owners or modes: setting them succeeds, as on file systems that ignore
+ * them.
  */
 #ifndef SQLITE_WASI_H
 #define SQLITE_WASI_H

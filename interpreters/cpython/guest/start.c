@@ -1,8 +1,9 @@
 /*
  * The command entry: `python-3.11.wasm ARGUMENTS...` on any WASI runtime.
  *
- * wasi-libc's own crt1 relies on the linker to wrap every export with constructor and destructor calls. The reactor
- * exports must not be wrapped, so this file takes crt1's place and makes those calls itself, once.
+ * wasi-libc's own crt1 relies on the linker to wrap every export with constructor and destructor
+ * calls. The reactor exports must not be wrapped, so this file takes crt1's place and makes those
+ * calls itself, once.
  */
 #include <Python.h>
 
@@ -15,7 +16,8 @@
 void __wasm_call_ctors(void);
 void __wasm_call_dtors(void);
 
-/* wasi-libc's wchar and Python's own start-up report out-of-memory themselves; before them, this does. */
+/* wasi-libc's wchar and Python's own start-up report out-of-memory themselves; before them, this
+ * does. */
 static _Noreturn void fail(const char *message)
 {
     fprintf(stderr, "python: %s\n", message);
@@ -33,15 +35,17 @@ static char **read_arguments(int *argument_count)
     char *buffer = malloc((size_t)buffer_size + 1);
     if (arguments == NULL || buffer == NULL)
         fail("out of memory while reading the arguments");
-    if (count > 0 && __wasi_args_get((uint8_t **)arguments, (uint8_t *)buffer) != __WASI_ERRNO_SUCCESS)
+    if (count > 0 &&
+        __wasi_args_get((uint8_t **)arguments, (uint8_t *)buffer) != __WASI_ERRNO_SUCCESS)
         fail("the runtime does not give the program's arguments");
     *argument_count = (int)count;
     return arguments;
 }
 
 /*
- * `RUNTIME python.wasm -- -c CODE`: some runtimes swallow the separator and some hand it on. To Python it would mean
- * that "-c" is the name of a script, which nobody who writes this intends; so a separator followed by an option goes.
+ * `RUNTIME python.wasm -- -c CODE`: some runtimes swallow the separator and some hand it on. To
+ * Python it would mean that "-c" is the name of a script, which nobody who writes this intends; so
+ * a separator followed by an option goes.
  */
 static void drop_separator(int *argument_count, char **arguments)
 {

@@ -43,11 +43,13 @@ step_configure_python() {
     cd "$PYTHON_BUILD"
     cat "$PYTHON_SOURCE/Tools/wasm/config.site-wasm32-wasi" "$RECIPE/config.site" >config.site
     export CONFIG_SITE=$PYTHON_BUILD/config.site
-    "$PYTHON_SOURCE/configure" --host=wasm32-unknown-wasi --build="$(sh "$PYTHON_SOURCE/config.guess")" \
+    # CPython sets the recursion limit to 600 on WASI, for debug builds on small stacks; 1000 is what programs expect.
+    # By a relative name, for configure writes the name of the source folder into the interpreter.
+    ../python-source/configure --host=wasm32-unknown-wasi --build="$(sh "$PYTHON_SOURCE/config.guess")" \
         --with-build-python="$BUILD_PYTHON" --prefix=/usr/local --with-pymalloc --disable-test-modules \
         --without-ensurepip --disable-ipv6 --with-tzpath="$MOUNT/zoneinfo/data" \
         CC=wasm32-wasi-clang CPP="wasm32-wasi-clang -E" AR=llvm-ar-19 RANLIB=llvm-ranlib-19 \
-        OPT="-DNDEBUG -fwrapv $OPTIMISATION -Wall" CFLAGS="-Wno-int-conversion" \
+        OPT="-DNDEBUG -fwrapv $OPTIMISATION -Wall" CFLAGS="-Wno-int-conversion -DPy_DEFAULT_RECURSION_LIMIT=1000" \
         LDFLAGS="-Wl,-z,stack-size=$STACK_SIZE -Wl,--stack-first"
     check_modules
 }

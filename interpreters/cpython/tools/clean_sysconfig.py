@@ -4,12 +4,15 @@
 usage: clean_sysconfig.py FOLDER=NAME... FILE TARGET_FOLDER
 
 Each FOLDER is replaced by NAME wherever a value holds it, so that the same build in another folder gives the same file.
+The module is written under both names it may be looked for: Debian's CPython leaves the platform out of the name.
 """
 
 import os
 import pprint
 import runpy
 import sys
+
+NAMES = ("_sysconfigdata__wasi_wasm32-wasi.py", "_sysconfigdata__wasm32-wasi.py")
 
 
 def main():
@@ -20,9 +23,10 @@ def main():
         for name, value in variables.items():
             if isinstance(value, str):
                 variables[name] = value.replace(old, new)
-    with open(os.path.join(target, os.path.basename(path)), "w", encoding="utf-8") as stream:
-        stream.write("# system configuration generated and used by the sysconfig module\nbuild_time_vars = ")
-        pprint.pprint(variables, stream=stream)
+    for name in NAMES:
+        with open(os.path.join(target, name), "w", encoding="utf-8") as stream:
+            stream.write("# system configuration generated and used by the sysconfig module\nbuild_time_vars = ")
+            pprint.pprint(variables, stream=stream)
 
 
 if __name__ == "__main__":

@@ -17,9 +17,9 @@ import struct
 import sys
 import zlib
 
-MOUNT = "/usr/local/lib/python3.11"  # STDLIB_FS_MOUNT
+MOUNT = "/usr/local/lib/python3.11"  # as in guest/guest_fs_tree.c
 MAGIC, VERSION = 0x53464853, 1
-DIRECTORY, STORED, DEFLATED = 0, 1, 2
+DIRECTORY, STORED, DEFLATED, NULL_DEVICE = 0, 1, 2, 3
 HEADER = struct.Struct("<IIIIQ")
 ENTRY = struct.Struct("<IHHIIII")
 
@@ -29,6 +29,14 @@ EXCLUDED_DIRECTORIES = {
     "tkinter", "turtledemo",
 }
 EXCLUDED_FILES = {"__phello__.foo.py", "turtle.py", "LICENSE.txt"}
+# Compiled modules are stored as they are, for speed; except these, which few programs import and none in a hurry.
+RARELY_IMPORTED = {
+    "_aix_support", "_bootsubprocess", "_markupbase", "_osx_support", "_pydecimal", "_pyio", "aifc", "cgi", "chunk",
+    "dbm", "distutils", "doctest", "ftplib", "imaplib", "lib2to3", "mailbox", "mailcap", "modulefinder",
+    "multiprocessing", "nntplib", "ntpath", "nturl2path", "pdb", "pickletools", "poplib", "pstats", "pyclbr", "pydoc",
+    "pydoc_data", "smtplib", "sndhdr", "socketserver", "sunau", "telnetlib", "trace", "venv", "wave", "wsgiref",
+    "xdrlib", "xmlrpc", "zipapp",
+}
 EXCLUDED_SUFFIXES = (".pyc", ".pyo", ".exe", ".bat", ".ico", ".orig", ".rej")
 
 
@@ -61,23 +69,28 @@ def compile_module(path, source):
     return importlib.util.MAGIC_NUMBER + flags_and_hash + marshal.dumps(code)
 
 
+def deflate(data):
+    """As a zlib stream, unless that gains little."""
+    deflated = zlib.compress(data, 9)
+    if len(deflated) < len(data) * 9 // 10:
+        return DEFLATED, deflated, len(data)
+    return STORED, data, len(data)
+
+
 def read_contents(files):
     """{archive path: (kind, stored bytes, size when read)}"""
     contents = {}
     for path in sorted(files):
         with open(files[path], "rb") as stream:
             data = stream.read()
-        deflated = zlib.compress(data, 9)
-        if len(deflated) < len(data) * 9 // 10:
-            contents[path] = (DEFLATED, deflated, len(data))
-        else:
-            contents[path] = (STORED, data, len(data))
+        contents[path] = deflate(data)
         if path.endswith(".py"):
             compiled = compile_module(path, data)
             if compiled is not None:
                 folder, name = os.path.split(path)
                 cached = os.path.join(folder, "__pycache__", f"{name[:-3]}.cpython-311.pyc")
-                contents[cached] = (STORED, compiled, len(compiled))
+                module = path.partition("/")[0].removesuffix(".py")
+                contents[cached] = deflate(compiled) if module in RARELY_IMPORTED else (STORED, compiled, len(compiled))
     return contents
 
 
@@ -87,8 +100,10 @@ class Directory:
 
 
 def build_tree(contents, empty_directories):
+    contents = {f"lib/{path}": content for path, content in contents.items()}
+    contents["dev/null"] = (NULL_DEVICE, b"", 0)
     root = Directory()
-    for path in [*contents, *(f"{folder}/" for folder in empty_directories)]:
+    for path in [*contents, *(f"lib/{folder}/" for folder in empty_directories)]:
         *folders, name = path.split("/")
         directory = root
         for folder in folders:
