@@ -1,0 +1,188 @@
+/* src/wasi/syscalls.c: the host works beneath a filter that allows what that list names and nothing
+ * else, and without the marked calls a read-only preopen still works. */
+#include "test_wasi_fixture.h"
+
+#include "wasi/syscalls.h"
+
+#include <errno.h>
+#include <seccomp.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define INSTRUMENTED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define INSTRUMENTED 1
+#endif
+
+/* The instrumentation makes system calls of its own. */
+#ifndef INSTRUMENTED
+
+static int enter_filter(bool changes)
+{
+    static const int beside[] = {SCMP_SYS(brk), SCMP_SYS(mmap), SCMP_SYS(munmap),
+                                 SCMP_SYS(exit_group)};
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    if (filter == NULL)
+        return -1;
+    for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
+        if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, beside[i], 0) != 0)
+            return -1;
+    }
+    for (const struct wasi_syscall *call = wasi_syscalls; call->purpose != NULL; call++) {
+        struct scmp_arg_cmp second = SCMP_A1_32(SCMP_CMP_EQ, (uint32_t)call->second);
+        if (call->changes_files && !changes)
+            continue;
+        if (seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call->number, call->second != 0 ? 1 : 0,
+                                   &second) != 0)
+            return -1;
+    }
+    return seccomp_load(filter);
+}
+
+static bool expect(uint32_t answer, uint32_t wanted)
+{
+    return answer == wanted;
+}
+
+static bool reading_works(struct fixture *fixture, uint32_t directory)
+{
+    struct wasi_host *host = fixture->host;
+    uint32_t fd;
+    uint32_t folder;
+    char text[32];
+    bool good = expect(guest_open_follow(fixture, directory, "file", 0, READ_ONLY, &fd), 0);
+    good &= expect(guest_read(fixture, fd, text, sizeof(text)), 0);
+    good &= strcmp(text, "0123456789") == 0;
+    good &= expect(preview1_fd_pread(host, fd, VECTORS_AT, 1, 0, RESULT_AT), 0);
+    good &= expect(preview1_fd_seek(host, fd, 0, 0, RESULT_AT), 0);
+    good &= expect(preview1_fd_filestat_get(host, fd, RESULT_AT), 0);
+    good &= expect(preview1_fd_sync(host, directory), 0);
+    good &= expect(guest_open_directory(fixture, directory, "sub", &folder), 0);
+    good &= expect(preview1_fd_readdir(host, folder, BUFFER_AT, 1000, 0, RESULT_AT), 0);
+    good &= expect(guest_stat(fixture, directory, "sub/deep", true), 0);
+    good &= expect(guest_readlink(fixture, directory, "link"), 0);
+    good &= expect(guest_open(fixture, directory, "missing", 0, READ_ONLY, NULL), WASI_ERRNO_NOENT);
+    good &= expect(guest_open(fixture, directory, "../outside", 0, READ_ONLY, NULL),
+                   WASI_ERRNO_NOTCAPABLE);
+    good &= expect(preview1_fd_close(host, fd), 0);
+    good &= expect(preview1_fd_renumber(host, folder, 2), 0);
+    return good;
+}
+
+static bool the_rest_works(struct fixture *fixture)
+{
+    struct wasi_host *host = fixture->host;
+    bool good = true;
+    for (uint32_t clock = 0; clock < 4; clock++) {
+        good &= expect(preview1_clock_time_get(host, clock, 0, RESULT_AT), 0);
+        good &= expect(preview1_clock_res_get(host, clock, RESULT_AT), 0);
+    }
+    good &= expect(preview1_random_get(host, BUFFER_AT, 100), 0);
+    good &= expect(preview1_sched_yield(host), 0);
+    good &= expect(guest_write(fixture, 1, "x"), 0);
+    good &= expect(preview1_fd_fdstat_set_flags(host, 0, WASI_FDFLAGS_NONBLOCK), 0);
+    good &= expect(preview1_fd_read(host, 0, VECTORS_AT, 1, RESULT_AT), WASI_ERRNO_AGAIN);
+    /* A clock of 1 ms, and standard output for writing. */
+    uint8_t *subscription = memory_at(fixture, BUFFER_AT);
+    memset(subscription, 0, WASI_SUBSCRIPTION_SIZE);
+    store_u32(subscription + 16, WASI_CLOCKID_MONOTONIC);
+    store_u64(subscription + 24, 1000000);
+    good &= expect(preview1_poll_oneoff(host, BUFFER_AT, BUFFER_AT + 0x1000, 1, RESULT_AT), 0);
+    subscription[8] = WASI_EVENTTYPE_FD_WRITE;
+    store_u32(subscription + 16, 1);
+    good &= expect(preview1_poll_oneoff(host, BUFFER_AT, BUFFER_AT + 0x1000, 1, RESULT_AT), 0);
+    return good;
+}
+
+static bool changing_works(struct fixture *fixture)
+{
+    struct wasi_host *host = fixture->host;
+    uint32_t fd;
+    bool good = expect(guest_open(fixture, RW, "new", WASI_OFLAGS_CREAT, READ_WRITE, &fd), 0);
+    good &= expect(guest_write(fixture, fd, "x"), 0);
+    good &= expect(preview1_fd_pwrite(host, fd, VECTORS_AT, 1, 0, RESULT_AT), 0);
+    good &= expect(preview1_fd_filestat_set_size(host, fd, 10), 0);
+    uint32_t allocated = preview1_fd_allocate(host, fd, 0, 20);
+    good &= allocated == WASI_ERRNO_SUCCESS || allocated == WASI_ERRNO_NOTSUP;
+    good &= expect(preview1_fd_datasync(host, fd), 0);
+    good &= expect(preview1_fd_advise(host, fd, 0, 1, 0), 0);
+    good &= expect(preview1_fd_fdstat_set_flags(host, fd, WASI_FDFLAGS_APPEND), 0);
+    good &= expect(preview1_fd_filestat_set_times(host, fd, 1, 1, WASI_FSTFLAGS_MTIM), 0);
+    uint32_t size = put_text(fixture, PATH_AT, "new");
+    good &= expect(
+        preview1_path_filestat_set_times(host, RW, 0, PATH_AT, size, 1, 1, WASI_FSTFLAGS_MTIM), 0);
+    good &= expect(guest_path_call(fixture, preview1_path_create_directory, RW, "folder"), 0);
+    good &= expect(guest_rename(fixture, RW, "new", RW, "folder/new"), 0);
+    good &= expect(guest_link(fixture, RW, "folder/new", RW, "hard"), 0);
+    good &= expect(guest_symlink(fixture, "hard", RW, "soft"), 0);
+    good &= expect(guest_path_call(fixture, preview1_path_unlink_file, RW, "folder/new"), 0);
+    good &= expect(guest_path_call(fixture, preview1_path_remove_directory, RW, "folder"), 0);
+    return good;
+}
+
+static int beneath_filter(struct fixture *fixture, bool changes)
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (enter_filter(changes) != 0)
+            _exit(100);
+        if (!reading_works(fixture, RO))
+            _exit(1);
+        if (changes && !changing_works(fixture))
+            _exit(2);
+        _exit(the_rest_works(fixture) ? 0 : 3);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+static void the_listed_calls_are_enough(void **state)
+{
+    struct fixture *fixture = *state;
+    host_symlink(fixture, "file", "ro/link");
+    assert_int_equal(beneath_filter(fixture, true), 0);
+}
+
+static void reading_needs_no_call_that_changes_files(void **state)
+{
+    struct fixture *fixture = *state;
+    host_symlink(fixture, "file", "ro/link");
+    assert_int_equal(beneath_filter(fixture, false), 0);
+}
+
+#endif
+
+static void no_call_makes_a_process_or_a_socket(void **state)
+{
+    (void)state;
+    static const int never[] = {SYS_clone,   SYS_clone3,  SYS_execve,   SYS_execveat, SYS_socket,
+                                SYS_kill,    SYS_tgkill,  SYS_ptrace,   SYS_openat,   SYS_mount,
+                                SYS_unshare, SYS_connect, SYS_mprotect, SYS_prctl};
+    size_t count = 0;
+    for (const struct wasi_syscall *call = wasi_syscalls; call->purpose != NULL; call++, count++) {
+        for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
+            assert_int_not_equal(call->number, never[i]);
+        assert_true(strlen(call->purpose) > 0);
+    }
+    assert_in_range(count, 20, 40);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#ifndef INSTRUMENTED
+        WASI_TEST(the_listed_calls_are_enough),
+        WASI_TEST(reading_needs_no_call_that_changes_files),
+#endif
+        cmocka_unit_test(no_call_makes_a_process_or_a_socket),
+    };
+    return cmocka_run_group_tests_name("wasi_syscalls", tests, NULL, NULL);
+}
