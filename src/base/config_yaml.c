@@ -13,6 +13,7 @@ struct reader {
     yaml_event_t event; /* the current one, when `have_event` */
     bool have_event;
     const char *file; /* NULL: the text of one value */
+    const char *key;  /* whose value is being read, or NULL */
     struct error *error;
 };
 
@@ -21,9 +22,11 @@ static size_t event_line(const struct reader *reader)
     return reader->event.start_mark.line + 1;
 }
 
-/* Puts "FILE:LINE: " before the error that is set. Returns -1. */
+/* Puts file, line and key before the error that is set. Returns -1. */
 static int locate(struct reader *reader, size_t line)
 {
+    if (reader->key != NULL)
+        error_prefix(reader->error, "%.100s", reader->key);
     if (reader->file != NULL)
         error_prefix(reader->error, "%s:%zu", reader->file, line);
     return -1;
@@ -218,13 +221,11 @@ static int read_section(struct reader *reader, const char *section, config_yaml_
         free(name);
         if (result != 0)
             return fail_here(reader, "out of memory");
-        if (next(reader) != 0)
-            return -1;
-        struct yaml_value value;
-        result = read_value(reader, &value);
-        if (result != 0) {
-            error_prefix(reader->error, "%.100s", buffer_text(&key));
-        } else {
+        struct yaml_value value = {0};
+        reader->key = buffer_text(&key);
+        result = next(reader) == 0 ? read_value(reader, &value) : -1;
+        reader->key = NULL;
+        if (result == 0) {
             value.line = line;
             result = entry(argument, buffer_text(&key), &value, reader->error);
             if (result != 0)

@@ -40,6 +40,7 @@ struct http_call {
     struct buffer headers[HEADER_COUNT];
     size_t max_response_bytes;
     bool too_large;
+    bool head_is_whole; /* the empty line behind the headers has come */
     http_call_done *done;
     void *argument;
 };
@@ -65,7 +66,7 @@ static void report_failure(struct http_call *call, CURLcode code)
     enum error_kind kind = ERROR_INTERNAL;
     if (code == CURLE_OPERATION_TIMEDOUT)
         kind = ERROR_TIMEOUT;
-    else if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL)
+    else if (code == CURLE_URL_MALFORMAT)
         kind = ERROR_INVALID_REQUEST;
     if (call->too_large)
         error_set(&error, kind, "the answer of %s is larger than %zu bytes", call->host,
@@ -79,6 +80,9 @@ static void report_failure(struct http_call *call, CURLcode code)
 
 static void report(struct http_call *call, CURLcode code)
 {
+    /* An end of the connection within the headers is no failure to curl. */
+    if (code == CURLE_OK && !call->head_is_whole)
+        code = CURLE_RECV_ERROR;
     if (code != CURLE_OK) {
         report_failure(call, code);
         return;
@@ -183,10 +187,13 @@ static size_t take_header(char *bytes, size_t unit, size_t count, void *argument
 {
     struct http_call *call = argument;
     size_t size = unit * count;
+    /* An interim response (100 Continue) may come before the one that counts, trailers after it. */
+    bool status_line = size > 5 && memcmp(bytes, "HTTP/", 5) == 0;
+    if (status_line || bytes[0] == '\r' || bytes[0] == '\n')
+        call->head_is_whole = !status_line;
     for (size_t i = 0; i < HEADER_COUNT; i++) {
         size_t name = strlen(header_names[i]);
-        /* An interim response (100 Continue) may come before the one that counts. */
-        if (size > 5 && memcmp(bytes, "HTTP/", 5) == 0)
+        if (status_line)
             buffer_clear(&call->headers[i]);
         if (size <= name || bytes[name] != ':' || strncasecmp(bytes, header_names[i], name) != 0)
             continue;
@@ -209,16 +216,20 @@ static bool is_loopback(const char *host)
            (strncmp(host, "127.", 4) == 0 && host[strspn(host, "0123456789.")] == '\0');
 }
 
-/* Takes the host out of the URL. False when it is none that curl understands. */
+/* Takes the host out of the URL. False when it is no http or https URL that curl understands. */
 static bool find_host(struct http_call *call, const char *url)
 {
     const struct http_client_curl *curl = call->client->curl;
     CURLU *parsed = curl->url();
+    char *scheme = NULL;
     char *host = NULL;
     bool found = parsed != NULL && curl->url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK &&
-                 curl->url_get(parsed, CURLUPART_HOST, &host, 0) == CURLUE_OK;
+                 curl->url_get(parsed, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+                 curl->url_get(parsed, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+                 (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
     if (found)
         (void)snprintf(call->host, sizeof(call->host), "%s", host);
+    curl->free(scheme);
     curl->free(host);
     curl->url_cleanup(parsed);
     return found;

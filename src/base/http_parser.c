@@ -339,22 +339,27 @@ static void parse_chunk_size(struct http_parser *parser)
     buffer_clear(&parser->line);
 }
 
-static void feed_chunk_line(struct http_parser *parser, char byte)
+/* The line of a chunk's size. */
+static void feed_chunk_size(struct http_parser *parser, char byte)
 {
     if (!take_line_byte(parser, &parser->line, byte))
         return;
-    if (!ends_with(&parser->line, "\r\n")) {
-        if (parser->line.size > 16)
-            fail(parser, 400, "the size of a chunk is not valid");
-    } else if (parser->state == HTTP_PARSER_CHUNK_SIZE) {
+    if (ends_with(&parser->line, "\r\n"))
         parse_chunk_size(parser);
-    } else if (parser->line.size != 2) {
-        fail(parser, 400,
-             parser->state == HTTP_PARSER_LAST_CHUNK ? "trailers are not accepted"
-                                                     : "a chunk is longer than said");
-    } else {
-        parser->state =
-            parser->state == HTTP_PARSER_LAST_CHUNK ? HTTP_PARSER_DONE : HTTP_PARSER_CHUNK_SIZE;
+    else if (parser->line.size > 16)
+        fail(parser, 400, "the size of a chunk is not valid");
+}
+
+/* The empty line behind a chunk, or behind the last one. */
+static void feed_chunk_end(struct http_parser *parser, char byte)
+{
+    bool last = parser->state == HTTP_PARSER_LAST_CHUNK;
+    if (byte != "\r\n"[parser->line.size])
+        fail(parser, 400, last ? "trailers are not accepted" : "a chunk is longer than said");
+    else if (parser->line.size == 0)
+        (void)take_line_byte(parser, &parser->line, byte);
+    else {
+        parser->state = last ? HTTP_PARSER_DONE : HTTP_PARSER_CHUNK_SIZE;
         buffer_clear(&parser->line);
     }
 }
@@ -389,9 +394,11 @@ size_t http_parser_feed(struct http_parser *parser, const char *bytes, size_t si
             at += feed_data(parser, bytes + at, size - at);
             break;
         case HTTP_PARSER_CHUNK_SIZE:
+            feed_chunk_size(parser, bytes[at++]);
+            break;
         case HTTP_PARSER_CHUNK_END:
         case HTTP_PARSER_LAST_CHUNK:
-            feed_chunk_line(parser, bytes[at++]);
+            feed_chunk_end(parser, bytes[at++]);
             break;
         case HTTP_PARSER_DONE:
         case HTTP_PARSER_FAILED:

@@ -82,9 +82,9 @@ void http_request_log(const struct http_request *request, int status)
             log_text("path", path), log_number("status", status),
             log_number("wall_us", microseconds));
     else
-        LOG(status >= 500 ? LOG_ERROR : LOG_INFO, "request", log_text("id", request->id),
-            log_text("method", method), log_text("path", path), log_number("status", status),
-            log_number("wall_us", microseconds),
+        LOG(request->failure.kind == ERROR_INTERNAL ? LOG_ERROR : LOG_INFO, "request",
+            log_text("id", request->id), log_text("method", method), log_text("path", path),
+            log_number("status", status), log_number("wall_us", microseconds),
             log_text("kind", error_kind_name(request->failure.kind)),
             log_text("message", request->failure.message));
 }

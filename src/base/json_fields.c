@@ -134,8 +134,11 @@ static int fail_unknown(const char *name, const struct json_field *fields, size_
                         struct json_fault *fault)
 {
     BUFFER_LOCAL struct buffer known = BUFFER_EMPTY;
-    for (size_t i = 0; i < count; i++)
-        (void)buffer_append_format(&known, "%s%s", i == 0 ? "" : ", ", fields[i].name);
+    for (size_t i = 0; i < count; i++) {
+        if (fields[i].type != JSON_FIELD_UNSUPPORTED)
+            (void)buffer_append_format(&known, "%s%s", known.size == 0 ? "" : ", ",
+                                       fields[i].name);
+    }
     return json_fault_set(fault, name, "unknown field; the fields are %s", buffer_text(&known));
 }
 

@@ -1,0 +1,542 @@
+/* src/base/http_server.c, http_connection.c, http_route.c, http_response.c: over real sockets,
+ * server and client on one loop. */
+#include "base/event_loop.h"
+#include "base/http_server.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct fixture {
+    struct event_base *loop;
+    struct http_server *server;
+    struct http_request *held; /* by the route /hold */
+    int gone;
+    int drained;
+};
+
+static void on_gone(void *argument)
+{
+    struct fixture *fixture = argument;
+    fixture->gone++;
+    fixture->held = NULL;
+}
+
+static void show(struct http_request *request, void *argument)
+{
+    (void)argument;
+    const char *id = http_request_parameter(request, "id");
+    const char *query = http_request_query(request, "q");
+    http_respond_json(
+        request, 200,
+        json_pack("{s:s, s:s*, s:s*}", "path", http_request_path(request), "id", id, "q", query));
+}
+
+static void echo(struct http_request *request, void *argument)
+{
+    (void)argument;
+    json_t *body = http_request_json(request);
+    if (body != NULL)
+        http_respond_json(request, 200, body);
+}
+
+static void hold(struct http_request *request, void *argument)
+{
+    struct fixture *fixture = argument;
+    fixture->held = request;
+    http_request_on_gone(request, on_gone, fixture);
+}
+
+static void inject(struct http_request *request, void *argument)
+{
+    (void)argument;
+    http_response_header(request, "X-Good", "yes");
+    http_response_header(request, "X-Bad", "a\r\nX-Forged: b");
+    http_respond(request, 200, "text/plain", "ok", 2);
+}
+
+static void large(struct http_request *request, void *argument)
+{
+    (void)argument;
+    size_t size = (size_t)4 << 20;
+    char *body = malloc(size);
+    assert_non_null(body);
+    memset(body, 'x', size);
+    http_respond(request, 200, "text/plain", body, size);
+    free(body);
+}
+
+static const struct http_route routes[] = {
+    {"GET", "/show", show},   {"GET", "/items/{id}/show", show}, {"DELETE", "/items/{id}", show},
+    {"POST", "/echo", echo},  {"POST", "/hold", hold},           {"GET", "/inject", inject},
+    {"GET", "/large", large},
+};
+
+static int begin(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+    struct error error = ERROR_NONE;
+    log_configure("test", LOG_ERROR, false);
+    fixture->loop = event_loop_new(&error);
+    const struct http_server_options options = {
+        .host = "127.0.0.1",
+        .routes = routes,
+        .route_count = sizeof(routes) / sizeof(*routes),
+        .argument = fixture,
+        .max_body_bytes = 1000,
+        .request_timeout_ms = 300,
+        .idle_timeout_ms = 600,
+        .max_connections = 8,
+    };
+    fixture->server = http_server_start(fixture->loop, &options, &error);
+    *state = fixture;
+    return fixture->server == NULL;
+}
+
+static int end(void **state)
+{
+    struct fixture *fixture = *state;
+    http_server_free(fixture->server);
+    event_base_free(fixture->loop);
+    free(fixture);
+    return 0;
+}
+
+static int connect_client(const struct fixture *fixture)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons(http_server_port(fixture->server)),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)(void *)&address, sizeof(address)), 0);
+    assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+    return fd;
+}
+
+/* One turn of the loop, waiting at most 10 ms for something to happen. */
+static void turn(const struct fixture *fixture)
+{
+    const struct timeval time = {.tv_usec = 10000};
+    (void)event_base_loopexit(fixture->loop, &time);
+    (void)event_base_loop(fixture->loop, EVLOOP_ONCE);
+}
+
+static void send_all(const struct fixture *fixture, int fd, const char *bytes, size_t size)
+{
+    while (size > 0) {
+        ssize_t sent = send(fd, bytes, size, MSG_NOSIGNAL);
+        if (sent < 0 && errno != EAGAIN)
+            return; /* the server may have closed: its answer tells */
+        if (sent > 0) {
+            bytes += sent;
+            size -= (size_t)sent;
+        }
+        turn(fixture);
+    }
+}
+
+static void send_text(const struct fixture *fixture, int fd, const char *text)
+{
+    send_all(fixture, fd, text, strlen(text));
+}
+
+/* Reads until `expected` stands in what came, or the server closed. True in the first case. Fails
+ * after ten seconds. */
+static bool receive(const struct fixture *fixture, int fd, struct buffer *received,
+                    const char *expected)
+{
+    time_t deadline = time(NULL) + 10;
+    for (;;) {
+        if (expected != NULL && strstr(buffer_text(received), expected) != NULL)
+            return true;
+        assert_int_equal(buffer_reserve(received, 65536), 0);
+        ssize_t size = recv(fd, received->data + received->size, 65536, 0);
+        if (size == 0 || (size < 0 && errno != EAGAIN))
+            return false;
+        if (size > 0) {
+            received->size += (size_t)size;
+            received->data[received->size] = '\0';
+        } else {
+            turn(fixture);
+        }
+        if (time(NULL) > deadline)
+            fail_msg("no \"%s\" in: %.2000s", expected, buffer_text(received));
+    }
+}
+
+/* Sends `text` on a connection of its own; the answer must have this status and hold this text. */
+static void check_answer(const struct fixture *fixture, const char *text, int status,
+                         const char *expected)
+{
+    BUFFER_LOCAL struct buffer received = BUFFER_EMPTY;
+    char start[32];
+    (void)snprintf(start, sizeof(start), "HTTP/1.1 %d ", status);
+    int fd = connect_client(fixture);
+    send_text(fixture, fd, text);
+    if (!receive(fixture, fd, &received, expected))
+        fail_msg("no \"%s\" in: %s", expected, buffer_text(&received));
+    if (strncmp(buffer_text(&received), start, strlen(start)) != 0)
+        fail_msg("not %d: %s", status, buffer_text(&received));
+    assert_non_null(strstr(received.data, "\r\nX-Request-Id: "));
+    close(fd);
+}
+
+#define HOST "Host: localhost\r\n"
+#define GET(PATH) "GET " PATH " HTTP/1.1\r\n" HOST "\r\n"
+
+static void routes_match_by_method_and_path(void **state)
+{
+    struct fixture *fixture = *state;
+    check_answer(fixture, GET("/show"), 200, "{\"path\":\"/show\"}\n");
+    check_answer(fixture, GET("/%73how"), 200, "{\"path\":\"/%73how\"}\n");
+    check_answer(fixture, GET("/show?q=a%20b+c%2B&q=d"), 200, "\"q\":\"a b c+\"");
+    check_answer(fixture, GET("/show?q"), 200, "\"q\":\"\"");
+    check_answer(fixture, GET("/show?q=%zz"), 200, "{\"path\":\"/show\"}\n");
+    check_answer(fixture, GET("/items/a%2Fb/show"), 200, "\"id\":\"a/b\"");
+    check_answer(fixture, "GET http://localhost/show?q=1 HTTP/1.1\r\n" HOST "\r\n", 200,
+                 "\"q\":\"1\"");
+    check_answer(fixture, "DELETE /items/7 HTTP/1.1\r\n" HOST "\r\n", 200, "\"id\":\"7\"");
+    check_answer(fixture, "GET /show HTTP/1.0\r\n\r\n", 200, "Connection: close\r\n");
+    check_answer(fixture, "GET /show HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 200,
+                 "Connection: keep-alive\r\n");
+}
+
+static void what_matches_no_route_is_an_error_in_json(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char no_path[] = "{\"error\":{\"kind\":\"invalid_request\",\"message\":\"there is "
+                                  "no such path\",\"field\":\"path\"}}";
+    check_answer(fixture, GET("/"), 404, no_path);
+    check_answer(fixture, GET("//show"), 404, no_path);
+    check_answer(fixture, GET("/show/"), 404, no_path);
+    check_answer(fixture, GET("/x/../show"), 404, no_path);
+    check_answer(fixture, GET("/items//show"), 404, no_path);
+    check_answer(fixture, GET("/show%00"), 404, no_path);
+    check_answer(fixture, GET("/items/%ff/show"), 404, no_path);
+    check_answer(fixture, GET("/items/%4/show"), 404, no_path);
+    check_answer(fixture, "OPTIONS * HTTP/1.1\r\n" HOST "\r\n", 404, no_path);
+    check_answer(fixture, "PUT /show HTTP/1.1\r\n" HOST "\r\n", 405, "Allow: GET, HEAD\r\n");
+    check_answer(fixture, "BREW /echo HTTP/1.1\r\n" HOST "\r\n", 405, "Allow: POST\r\n");
+    check_answer(fixture, "post /echo HTTP/1.1\r\n" HOST "\r\n", 405, "\"field\":\"method\"");
+    check_answer(fixture, "TRACE /items/1 HTTP/1.1\r\n" HOST "\r\n", 405, "Allow: DELETE\r\n");
+}
+
+static void what_does_not_parse_is_an_error_in_json(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char start[] = "{\"error\":{\"kind\":\"invalid_request\",\"message\":\"";
+    check_answer(fixture, "GARBAGE\r\n\r\n", 400, start);
+    check_answer(fixture, "\x16\x03\x01\x02\n", 400, start); /* TLS */
+    check_answer(fixture, "GET /show HTTP/1.1\r\n\r\n", 400, start);
+    check_answer(fixture, "GET /show HTTP/2.0\r\n\r\n", 505, start);
+    check_answer(fixture, "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 1001\r\n\r\n", 413,
+                 "\"field\":\"body\"");
+    check_answer(fixture,
+                 "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 2\r\n"
+                 "Transfer-Encoding: chunked\r\n\r\n{}",
+                 400, "Connection: close\r\n");
+    check_answer(fixture, "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\n{]", 400,
+                 "invalid JSON at line 1, column 2");
+    check_answer(fixture, "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\n[]", 400,
+                 "\"field\":\"body\"");
+    check_answer(fixture, "POST /echo HTTP/1.1\r\n" HOST "\r\n", 400, "the body is empty");
+    check_answer(fixture,
+                 "POST /echo HTTP/1.1\r\n" HOST "Content-Encoding: gzip\r\n"
+                 "Content-Length: 2\r\n\r\n{}",
+                 415, "\"field\":\"Content-Encoding\"");
+}
+
+static void head_is_get_without_body(void **state)
+{
+    struct fixture *fixture = *state;
+    BUFFER_LOCAL struct buffer received = BUFFER_EMPTY;
+    int fd = connect_client(fixture);
+    send_text(fixture, fd,
+              "HEAD /show HTTP/1.1\r\n" HOST "\r\n"
+              "HEAD /none HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n");
+    assert_false(receive(fixture, fd, &received, NULL));
+    assert_non_null(strstr(received.data, "HTTP/1.1 200 OK\r\n"));
+    assert_non_null(strstr(received.data, "Content-Length: 17\r\n"));
+    assert_non_null(strstr(received.data, "\r\n\r\nHTTP/1.1 404 Not Found\r\n"));
+    assert_null(strchr(received.data, '{'));
+    close(fd);
+}
+
+static void pipelined_requests_are_answered_in_order(void **state)
+{
+    struct fixture *fixture = *state;
+    BUFFER_LOCAL struct buffer received = BUFFER_EMPTY;
+    BUFFER_LOCAL struct buffer text = BUFFER_EMPTY;
+    int fd = connect_client(fixture);
+    for (int i = 0; i < 500; i++)
+        (void)buffer_append_format(&text, "GET /items/%d/show HTTP/1.1\r\n" HOST "\r\n", i);
+    send_all(fixture, fd, text.data, text.size);
+    assert_true(receive(fixture, fd, &received, "\"id\":\"499\"}\n"));
+    const char *at = received.data;
+    for (int i = 0; i < 500; i++) {
+        char expected[32];
+        (void)snprintf(expected, sizeof(expected), "\"id\":\"%d\"}", i);
+        at = strstr(at, expected);
+        assert_non_null(at);
+    }
+    close(fd);
+}
+
+static void a_request_behind_a_held_one_waits_for_its_answer(void **state)
+{
+    struct fixture *fixture = *state;
+    BUFFER_LOCAL struct buffer received = BUFFER_EMPTY;
+    int fd = connect_client(fixture);
+    send_text(fixture, fd, "POST /hold HTTP/1.1\r\n" HOST "\r\n" GET("/show"));
+    while (fixture->held == NULL)
+        turn(fixture);
+    http_respond(fixture->held, 201, "text/plain", "first", 5);
+    assert_true(receive(fixture, fd, &received, "{\"path\":\"/show\"}"));
+    const char *first = strstr(received.data, "first");
+    assert_non_null(first);
+    assert_true(first < strstr(received.data, "/show"));
+    close(fd);
+}
+
+static void a_client_that_goes_is_noticed(void **state)
+{
+    struct fixture *fixture = *state;
+    int fd = connect_client(fixture);
+    send_text(fixture, fd, "POST /hold HTTP/1.1\r\n" HOST "\r\n");
+    while (fixture->held == NULL)
+        turn(fixture);
+    assert_int_equal(fixture->gone, 0);
+    close(fd);
+    while (fixture->gone == 0)
+        turn(fixture);
+    check_answer(fixture, GET("/show"), 200, "/show");
+    assert_int_equal(fixture->gone, 1);
+}
+
+static void a_client_that_only_stops_sending_gets_what_is_ready(void **state)
+{
+    struct fixture *fixture = *state;
+    BUFFER_LOCAL struct buffer received = BUFFER_EMPTY;
+    int fd = connect_client(fixture);
+    static const char text[] = GET("/large");
+    assert_int_equal(send(fd, text, sizeof(text) - 1, 0), sizeof(text) - 1);
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    assert_false(receive(fixture, fd, &received, NULL));
+    const char *body = strstr(received.data, "\r\n\r\n");
+    assert_non_null(body);
+    assert_int_equal(received.size - (size_t)(body + 4 - received.data), 4 << 20);
+    close(fd);
+}
+
+static void the_client_of_a_body_too_large_still_reads_why(void **state)
+{
+    struct fixture *fixture = *state;
+    BUFFER_LOCAL struct buffer received = BUFFER_EMPTY;
+    static char zeros[1 << 20];
+    int fd = connect_client(fixture);
+    send_text(fixture, fd, "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 8388608\r\n\r\n");
+    for (int i = 0; i < 8; i++)
+        send_all(fixture, fd, zeros, sizeof(zeros));
+    assert_true(receive(fixture, fd, &received, "the body is too large"));
+    assert_memory_equal(received.data, "HTTP/1.1 413 ", 13);
+    close(fd);
+}
+
+static void a_request_that_dawdles_times_out(void **state)
+{
+    struct fixture *fixture = *state;
+    check_answer(fixture, "GET /show HT", 408, "\"kind\":\"invalid_request\"");
+    check_answer(fixture, "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\n{", 408,
+                 "did not arrive in time");
+}
+
+static void an_idle_connection_is_closed_without_a_word(void **state)
+{
+    struct fixture *fixture = *state;
+    BUFFER_LOCAL struct buffer received = BUFFER_EMPTY;
+    int fd = connect_client(fixture);
+    assert_false(receive(fixture, fd, &received, NULL));
+    assert_int_equal(received.size, 0);
+    close(fd);
+    fd = connect_client(fixture);
+    send_text(fixture, fd, GET("/show"));
+    assert_false(receive(fixture, fd, &received, NULL));
+    assert_null(strstr(received.data, "408"));
+    close(fd);
+}
+
+static void a_client_that_expects_continue_is_told_so(void **state)
+{
+    struct fixture *fixture = *state;
+    BUFFER_LOCAL struct buffer received = BUFFER_EMPTY;
+    int fd = connect_client(fixture);
+    send_text(fixture, fd,
+              "POST /echo HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+    assert_true(receive(fixture, fd, &received, "HTTP/1.1 100 Continue\r\n\r\n"));
+    assert_null(strstr(received.data, "200"));
+    send_text(fixture, fd, "{}");
+    assert_true(receive(fixture, fd, &received, "\r\n\r\n{}\n"));
+    close(fd);
+    /* But not for a body that will not be taken. */
+    check_answer(fixture,
+                 "POST /echo HTTP/1.1\r\n" HOST
+                 "Expect: 100-continue\r\nContent-Length: 2000\r\n\r\n",
+                 413, "too large");
+}
+
+static void request_ids_go_through_when_they_are_harmless(void **state)
+{
+    struct fixture *fixture = *state;
+    check_answer(fixture, "GET /show HTTP/1.1\r\n" HOST "X-Request-Id: my-id.1\r\n\r\n", 200,
+                 "X-Request-Id: my-id.1\r\n");
+    BUFFER_LOCAL struct buffer received = BUFFER_EMPTY;
+    int fd = connect_client(fixture);
+    send_text(fixture, fd, "GET /show HTTP/1.1\r\n" HOST "X-Request-Id: a b\"<\r\n\r\n");
+    assert_true(receive(fixture, fd, &received, "/show"));
+    assert_null(strstr(received.data, "a b"));
+    close(fd);
+}
+
+static void browsers_cannot_be_used_against_it(void **state)
+{
+    struct fixture *fixture = *state;
+    check_answer(fixture, "GET /show HTTP/1.1\r\nHost: evil.example:80\r\n\r\n", 421,
+                 "\"field\":\"Host\"");
+    check_answer(fixture, "GET /show HTTP/1.1\r\nHost: 127.evil.example\r\n\r\n", 421, "Host");
+    check_answer(fixture, "GET http://evil.example/show HTTP/1.1\r\n" HOST "\r\n", 421, "Host");
+    check_answer(fixture, "GET /show HTTP/1.1\r\nHost: LOCALHOST:1\r\n\r\n", 200, "/show");
+    check_answer(fixture, "GET /show HTTP/1.1\r\nHost: [::1]:1\r\n\r\n", 200, "/show");
+    check_answer(fixture, "GET /show HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 200, "/show");
+    check_answer(fixture, "GET /show HTTP/1.1\r\n" HOST "Origin: https://evil.example\r\n\r\n", 403,
+                 "\"field\":\"Origin\"");
+    check_answer(fixture, "GET /show HTTP/1.1\r\n" HOST "Origin: null\r\n\r\n", 403, "Origin");
+    check_answer(fixture, "GET /show HTTP/1.1\r\n" HOST "Origin: http://localhost\r\n\r\n", 200,
+                 "/show");
+}
+
+static void no_header_can_be_forged(void **state)
+{
+    struct fixture *fixture = *state;
+    BUFFER_LOCAL struct buffer received = BUFFER_EMPTY;
+    int fd = connect_client(fixture);
+    send_text(fixture, fd, GET("/inject"));
+    assert_true(receive(fixture, fd, &received, "\r\n\r\nok"));
+    assert_non_null(strstr(received.data, "X-Good: yes\r\n"));
+    assert_null(strstr(received.data, "Forged"));
+    close(fd);
+}
+
+static void idle_connections_give_way_to_new_ones(void **state)
+{
+    struct fixture *fixture = *state;
+    int idle[12];
+    for (size_t i = 0; i < 12; i++) {
+        BUFFER_LOCAL struct buffer received = BUFFER_EMPTY;
+        idle[i] = connect_client(fixture);
+        send_text(fixture, idle[i], GET("/show"));
+        assert_true(receive(fixture, idle[i], &received, "/show"));
+    }
+    BUFFER_LOCAL struct buffer received = BUFFER_EMPTY;
+    assert_false(receive(fixture, idle[0], &received, NULL));
+    for (size_t i = 0; i < 12; i++)
+        close(idle[i]);
+}
+
+static void on_drained(void *argument)
+{
+    struct fixture *fixture = argument;
+    fixture->drained++;
+}
+
+static void draining_finishes_what_was_begun(void **state)
+{
+    struct fixture *fixture = *state;
+    BUFFER_LOCAL struct buffer received = BUFFER_EMPTY;
+    int idle = connect_client(fixture);
+    int busy = connect_client(fixture);
+    send_text(fixture, idle, GET("/show"));
+    assert_true(receive(fixture, idle, &received, "/show"));
+    send_text(fixture, busy, "POST /hold HTTP/1.1\r\n" HOST "\r\n");
+    while (fixture->held == NULL)
+        turn(fixture);
+    http_server_drain(fixture->server, 5000, on_drained, fixture);
+    assert_false(receive(fixture, idle, &received, NULL));
+    assert_int_equal(fixture->drained, 0);
+    buffer_clear(&received);
+    http_respond(fixture->held, 200, "text/plain", "done", 4);
+    assert_false(receive(fixture, busy, &received, NULL));
+    assert_non_null(strstr(received.data, "Connection: close\r\n"));
+    assert_non_null(strstr(received.data, "\r\n\r\ndone"));
+    while (fixture->drained == 0)
+        turn(fixture);
+    assert_int_equal(fixture->drained, 1);
+    close(idle);
+    close(busy);
+}
+
+static void draining_ends_after_its_grace(void **state)
+{
+    struct fixture *fixture = *state;
+    int busy = connect_client(fixture);
+    send_text(fixture, busy, "POST /hold HTTP/1.1\r\n" HOST "\r\n");
+    while (fixture->held == NULL)
+        turn(fixture);
+    http_server_drain(fixture->server, 50, on_drained, fixture);
+    while (fixture->drained == 0)
+        turn(fixture);
+    assert_int_equal(fixture->gone, 1);
+    close(busy);
+}
+
+static void a_port_that_is_taken_is_an_error(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = ERROR_NONE;
+    const struct http_server_options options = {.host = "127.0.0.1",
+                                                .port = http_server_port(fixture->server),
+                                                .routes = routes,
+                                                .route_count = 1};
+    assert_null(http_server_start(fixture->loop, &options, &error));
+    assert_int_equal(error.kind, ERROR_INTERNAL);
+    assert_non_null(strstr(error.message, "another program has it"));
+}
+
+int main(void)
+{
+#define CASE(NAME) cmocka_unit_test_setup_teardown(NAME, begin, end)
+    const struct CMUnitTest tests[] = {
+        CASE(routes_match_by_method_and_path),
+        CASE(what_matches_no_route_is_an_error_in_json),
+        CASE(what_does_not_parse_is_an_error_in_json),
+        CASE(head_is_get_without_body),
+        CASE(pipelined_requests_are_answered_in_order),
+        CASE(a_request_behind_a_held_one_waits_for_its_answer),
+        CASE(a_client_that_goes_is_noticed),
+        CASE(a_client_that_only_stops_sending_gets_what_is_ready),
+        CASE(the_client_of_a_body_too_large_still_reads_why),
+        CASE(a_request_that_dawdles_times_out),
+        CASE(an_idle_connection_is_closed_without_a_word),
+        CASE(a_client_that_expects_continue_is_told_so),
+        CASE(request_ids_go_through_when_they_are_harmless),
+        CASE(browsers_cannot_be_used_against_it),
+        CASE(no_header_can_be_forged),
+        CASE(idle_connections_give_way_to_new_ones),
+        CASE(draining_finishes_what_was_begun),
+        CASE(draining_ends_after_its_grace),
+        CASE(a_port_that_is_taken_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
