@@ -214,7 +214,7 @@ static int load_dotenv(struct config *config, struct error *error)
 static int load_environment(struct config *config, struct error *error)
 {
     extern char **environ;
-    for (char **variable = environ; *variable != NULL; variable++) {
+    for (char **variable = environ; variable != NULL && *variable != NULL; variable++) {
         char name[64];
         size_t length = strcspn(*variable, "=");
         if (length >= sizeof(name))
