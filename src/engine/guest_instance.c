@@ -1,5 +1,5 @@
-/* The process's one guest instance. Invariant: `instance.memory` is valid exactly when
- * `instance.memory.base` is not NULL. */
+/* The process's one guest instance. Invariant: `instance.memory` is valid once
+ * `instance.loaded`, accessible once instantiated. */
 #include "engine/guest_instance.h"
 
 #include "engine/guest_object.h"
@@ -105,6 +105,21 @@ static int bind_imports(struct guest_instance *instance, const struct engine_imp
     return 0;
 }
 
+/* Before the process is locked down: neither needs guest code to have run. */
+static int prepare_process(struct guest_instance *instance, struct error *error)
+{
+    const struct guest_layout layout = {
+        .memory = &instance->memory,
+        .text_start = instance->text_start,
+        .text_end = instance->text_end,
+        .stack_pointer =
+            instance->object->stack_pointer == NULL ? NULL : instance->object->stack_pointer(),
+    };
+    if (linear_memory_reserve(&instance->memory, error) != 0)
+        return -1;
+    return trap_handlers_install(&layout, error);
+}
+
 struct guest_instance *guest_instance_load(const char *object_path,
                                            const struct engine_import *imports,
                                            void *import_context, struct error *error)
@@ -134,7 +149,7 @@ struct guest_instance *guest_instance_load(const char *object_path,
                                          .memory_create = on_memory_create,
                                          .memory_grow = on_memory_grow,
                                          .allocate = on_allocate};
-    if (bind_imports(instance, imports, error) != 0)
+    if (bind_imports(instance, imports, error) != 0 || prepare_process(instance, error) != 0)
         return NULL;
     instance->loaded = true;
     return instance;
@@ -151,16 +166,7 @@ static void run_instantiate(void *argument)
 int guest_instance_instantiate(struct guest_instance *instance, uint64_t memory_limit,
                                struct error *error)
 {
-    const struct guest_layout layout = {
-        .memory = &instance->memory,
-        .text_start = instance->text_start,
-        .text_end = instance->text_end,
-        .stack_pointer =
-            instance->object->stack_pointer == NULL ? NULL : instance->object->stack_pointer(),
-    };
     instance->memory_limit = memory_limit;
-    if (trap_handlers_install(&layout, error) != 0)
-        return -1;
     struct guest_outcome outcome = guest_call_protected(run_instantiate, instance);
     if (instance->memory_error.kind != ERROR_OK) {
         return error_set(error, instance->memory_error.kind, "%s", instance->memory_error.message);

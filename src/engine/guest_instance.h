@@ -17,16 +17,17 @@
 
 struct guest_instance;
 
-/* Loads the object at `object_path` (from object_cache_get) and binds its imports; no guest code
- * runs. `import_context` is what each import gets as its first argument. NULL with ERROR_INTERNAL
- * when the object cannot be loaded. */
+/* Loads the object at `object_path` (from object_cache_get), binds its imports, reserves its
+ * address space and installs the fault handlers; no guest code runs. What comes after needs no
+ * system call that a locked-down process lacks. `import_context` is what each import gets as its
+ * first argument. NULL with ERROR_INTERNAL when the object cannot be loaded. */
 struct guest_instance *guest_instance_load(const char *object_path,
                                            const struct engine_import *imports,
                                            void *import_context, struct error *error);
 
-/* Makes the linear memory, of at most `memory_limit` bytes, and runs the module's start function.
- * ERROR_MEMORY_LIMIT when the module needs more at its start; ERROR_TRAP, naming the trap, when it
- * traps. */
+/* Makes the linear memory accessible, of at most `memory_limit` bytes, and runs the module's start
+ * function. ERROR_MEMORY_LIMIT when the module needs more at its start; ERROR_TRAP, naming the
+ * trap, when it traps. */
 int guest_instance_instantiate(struct guest_instance *instance, uint64_t memory_limit,
                                struct error *error);
 

@@ -34,10 +34,30 @@ static int set_segment_base(uint8_t *base, struct error *error)
     return 0;
 }
 
+int linear_memory_reserve(struct linear_memory *memory, struct error *error)
+{
+    memset(memory, 0, sizeof(*memory));
+    size_t reservation_size = GUARD_BEFORE + REACH;
+    void *reservation =
+        mmap(NULL, reservation_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (reservation == MAP_FAILED)
+        return error_set_errno(error, ERROR_INTERNAL, errno,
+                               "cannot reserve %zu bytes of address space for linear memory (is "
+                               "there a ulimit -v?)",
+                               reservation_size);
+    memory->reservation = reservation;
+    memory->reservation_size = reservation_size;
+    memory->base = (uint8_t *)reservation + GUARD_BEFORE;
+    if (set_segment_base(memory->base, error) != 0) {
+        linear_memory_destroy(memory);
+        return -1;
+    }
+    return 0;
+}
+
 int linear_memory_create(struct linear_memory *memory, uint32_t initial_pages,
                          uint32_t maximum_pages, uint64_t limit, struct error *error)
 {
-    memset(memory, 0, sizeof(*memory));
     if (maximum_pages > PAGES_MAX)
         maximum_pages = PAGES_MAX;
     uint64_t size = (uint64_t)initial_pages * WASM_PAGE_SIZE;
@@ -50,29 +70,14 @@ int linear_memory_create(struct linear_memory *memory, uint32_t initial_pages,
                          " bytes at its start and the limit is %" PRIu64
                          ". Raise wasi.memory_limit_bytes (or --memory)",
                          size, limit);
-    size_t reservation_size = GUARD_BEFORE + REACH;
-    void *reservation =
-        mmap(NULL, reservation_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (reservation == MAP_FAILED)
+    if (memory->reservation == NULL && linear_memory_reserve(memory, error) != 0)
+        return -1;
+    if (size > 0 && mprotect(memory->base, size, PROT_READ | PROT_WRITE) != 0)
         return error_set_errno(error, ERROR_INTERNAL, errno,
-                               "cannot reserve %zu bytes of address space for linear memory (is "
-                               "there a ulimit -v?)",
-                               reservation_size);
-    memory->reservation = reservation;
-    memory->reservation_size = reservation_size;
-    memory->base = (uint8_t *)reservation + GUARD_BEFORE;
+                               "cannot make linear memory accessible");
+    memory->size = size;
     memory->limit = limit;
     memory->maximum = maximum;
-    if (size > 0 && mprotect(memory->base, size, PROT_READ | PROT_WRITE) != 0) {
-        error_set_errno(error, ERROR_INTERNAL, errno, "cannot make linear memory accessible");
-        linear_memory_destroy(memory);
-        return -1;
-    }
-    memory->size = size;
-    if (set_segment_base(memory->base, error) != 0) {
-        linear_memory_destroy(memory);
-        return -1;
-    }
     return 0;
 }
 

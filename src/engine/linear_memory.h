@@ -29,10 +29,16 @@ struct linear_memory {
     size_t reservation_size;
 };
 
-/* Reserves the address space and makes `initial_pages` pages accessible and zero. `maximum_pages`
- * is the module's own maximum, `limit` the caller's in bytes; the lower of the two holds.
+/* Reserves the address space and points the segment register at it: what a process that locks
+ * itself down before the guest starts must have done first. `memory` is zeroed. ERROR_INTERNAL when
+ * the kernel gives no address space. */
+int linear_memory_reserve(struct linear_memory *memory, struct error *error);
+
+/* Makes `initial_pages` pages accessible and zero. A memory that was not reserved must be all zero
+ * bytes and is reserved first; else mprotect(2) is the only system call. `maximum_pages` is the
+ * module's own maximum, `limit` the caller's in bytes; the lower of the two holds.
  * ERROR_MEMORY_LIMIT when the module needs more at its start than `limit`, ERROR_INTERNAL when the
- * kernel gives no address space. */
+ * kernel gives no memory. */
 int linear_memory_create(struct linear_memory *memory, uint32_t initial_pages,
                          uint32_t maximum_pages, uint64_t limit, struct error *error);
 

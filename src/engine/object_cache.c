@@ -2,6 +2,7 @@
  * that name. */
 #include "engine/object_cache.h"
 
+#include "base/interruption.h"
 #include "engine/file_digest.h"
 #include "engine/guest_object.h"
 #include "engine/object_source.h"
@@ -11,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <nettle/sha2.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -351,19 +353,27 @@ static int map_and_translate(const struct cache *cache, const struct translate_t
     return result;
 }
 
-/* Takes the lock of one object, waiting for a process that is making it. -1 without an error when
- * the folder cannot be written. */
-static int lock_object(const char *object_path)
+/* Takes the lock of the cache, waiting for a process that is translating. -1 with errno set when
+ * the folder cannot be written, EINTR when this process is asked to end. */
+static int lock_cache(const struct cache *cache, translate_progress *progress, void *argument)
 {
     BUFFER_LOCAL struct buffer path = BUFFER_EMPTY;
-    if (buffer_append_format(&path, "%s.lock", object_path) != 0)
+    if (buffer_append_format(&path, "%s/lock", buffer_text(&cache->objects)) != 0)
         return -1;
     int fd = open(buffer_text(&path), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    while (fd >= 0 && flock(fd, LOCK_EX) != 0) {
-        if (errno == EINTR)
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return fd;
+    if (progress != NULL)
+        progress(argument, "waiting for another process that is translating", 0);
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        int problem = errno;
+        if (problem == EWOULDBLOCK && interruption_pending() == 0) {
+            (void)poll(NULL, 0, 50);
             continue;
+        }
         (void)close(fd);
-        fd = -1;
+        errno = problem == EWOULDBLOCK ? EINTR : problem;
+        return -1;
     }
     return fd;
 }
@@ -386,7 +396,10 @@ int object_cache_get(const char *wasm_path, const struct engine_import *imports,
     if (buffer_append_format(&object, "%s/%s.so", buffer_text(&cache.objects),
                              buffer_text(&name)) != 0)
         return no_memory(error);
-    int lock = lock_object(buffer_text(&object));
+    int lock = lock_cache(&cache, progress, argument);
+    if (lock < 0 && errno == EINTR)
+        return error_set(error, ERROR_KILLED,
+                         "interrupted while waiting for another process that is translating");
     if (lock < 0)
         return error_set_errno(error, ERROR_INTERNAL, errno,
                                "cannot write to the cache folder %s (a full disk, or no "

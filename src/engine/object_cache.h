@@ -29,7 +29,8 @@ int object_cache_directory(struct buffer *path, struct error *error);
  * a module may import; see engine/import.h.
  *
  * ERROR_INTERPRETER_NOT_FOUND: no such file. ERROR_INVALID_REQUEST: not a wasm module, or an import
- * outside wasi_snapshot_preview1. ERROR_INTERNAL: no compiler, no disk space, a tool failed. */
+ * outside wasi_snapshot_preview1. ERROR_INTERNAL: no compiler, no disk space, a tool failed.
+ * ERROR_KILLED: interruption_pending() says that this process is asked to end. */
 int object_cache_get(const char *wasm_path, const struct engine_import *imports,
                      translate_progress *progress, void *argument, struct buffer *path,
                      struct error *error);

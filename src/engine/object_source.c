@@ -199,6 +199,8 @@ static int read_header(struct writer *writer, struct error *error)
     int result = open_input(&reader, writer->directory, "wasm2c.h", error);
     const char *text;
     while (result == 0 && (text = next_line(&reader)) != NULL) {
+        if (starts_with(text, "/*")) /* may quote the module's own words; see check_names */
+            continue;
         buffer_clear(&line);
         if (buffer_append_text(&line, text) != 0 || rewrite_line(&line) != 0 ||
             buffer_append(&writer->prelude, line.data, line.size) != 0)
@@ -241,16 +243,99 @@ static int skip_item(struct line_reader *reader, struct error *error)
     return unexpected(error, "end of file");
 }
 
+/* ---- loads whose value is dropped ---- */
+
+/* The number of the stack slot that a line "  w2c_i0 = ..." assigns, or -1. Its letter is the type.
+ */
+static int assigned_slot(const char *line, char *name, size_t size)
+{
+    size_t length;
+    int slot;
+    line += strspn(line, " ");
+    length = strcspn(line, " ");
+    if (strncmp(line, "w2c_", 4) != 0 || strncmp(line + length, " = ", 3) != 0 || length >= size ||
+        strchr("ijfd", line[4]) == NULL || sscanf(line + 5, "%d", &slot) != 1)
+        return -1;
+    memcpy(name, line, length);
+    name[length] = '\0';
+    return slot;
+}
+
+static bool is_load(const char *line)
+{
+    const char *call = strstr(line, "_load");
+    const char *value = strstr(line, " = ");
+    return call != NULL && value != NULL && call < value + 8;
+}
+
+static bool mentions(const char *line, const char *name)
+{
+    size_t size = strlen(name);
+    for (const char *found = strstr(line, name); found != NULL; found = strstr(found + 1, name)) {
+        char after = found[size];
+        if (after != '_' && (after < '0' || after > '9'))
+            return true;
+    }
+    return false;
+}
+
+/* Whether the value that `load` puts on the stack may be dropped by what follows. It is not when
+ * the next line uses it, or puts another operand above it. */
+static bool may_be_dropped(const char *load, const char *next)
+{
+    char name[32];
+    char above[32];
+    int slot = assigned_slot(load, name, sizeof(name));
+    if (slot < 0)
+        return true;
+    if (assigned_slot(next, above, sizeof(above)) == slot + 1)
+        return false;
+    const char *used = strcmp(name, above) == 0 ? strstr(next, " = ") : next;
+    return used == NULL || !mentions(used, name);
+}
+
+/* "i32_load8_u(" becomes "i32_load8_u_kept(". */
+static int keep_load(struct buffer *line)
+{
+    const char *call = strstr(line->data, "_load");
+    size_t head = (size_t)(call - line->data) + strcspn(call, "(");
+    BUFFER_LOCAL struct buffer result = BUFFER_EMPTY;
+    if (buffer_append(&result, line->data, head) != 0 ||
+        buffer_append_text(&result, "_kept") != 0 ||
+        buffer_append_text(&result, line->data + head) != 0)
+        return -1;
+    struct buffer old = *line;
+    *line = result;
+    result = old;
+    return 0;
+}
+
+/* Writes the load that waited for the line after it. */
+static int flush_load(struct buffer *load, const char *next, struct buffer *chunk)
+{
+    if (load->size == 0)
+        return 0;
+    if (may_be_dropped(load->data, next) && keep_load(load) != 0)
+        return -1;
+    int status = buffer_append(chunk, load->data, load->size);
+    buffer_clear(load);
+    return status;
+}
+
 /* A function or table of element segments, line by line, into `chunk`, without its `static`. */
 static int copy_item(struct writer *writer, struct line_reader *reader, const char *first,
                      size_t chunk, struct error *error)
 {
     BUFFER_LOCAL struct buffer line = BUFFER_EMPTY;
+    BUFFER_LOCAL struct buffer load = BUFFER_EMPTY; /* the line before, when it is a load */
     const char *text = starts_with(first, "static ") ? first + strlen("static ") : first;
     while (text != NULL) {
         buffer_clear(&line);
         if (buffer_append_text(&line, text) != 0 || rewrite_line(&line) != 0 ||
-            buffer_append(&writer->chunks[chunk], line.data, line.size) != 0)
+            flush_load(&load, line.data, &writer->chunks[chunk]) != 0)
+            return out_of_memory(error);
+        struct buffer *target = is_load(line.data) ? &load : &writer->chunks[chunk];
+        if (buffer_append(target, line.data, line.size) != 0)
             return out_of_memory(error);
         if (text[0] == '}')
             return 0;
@@ -345,7 +430,7 @@ static int read_items(struct writer *writer, struct line_reader *reader, struct 
             result = skip_item(reader, error);
         else if (starts_with(line, "void Z_guest_instantiate("))
             result = read_instantiate(writer, reader, error);
-        else if (ends_with(line, "{\n"))
+        else if (ends_with(line, "{\n") || ends_with(line, ", \n")) /* parameters may go on */
             result = read_function(writer, reader, line, error);
         else
             return unexpected(error, line);
@@ -562,11 +647,31 @@ static size_t functions_size(struct line_reader *reader, const struct wasm_modul
     return data < size ? size - data : size;
 }
 
+/* wasm2c quotes the name of each export in a comment of its own line, as it stands. A name that
+ * ends the comment or the line would put C of the module's choosing into the object. */
+static int check_names(const struct wasm_module *module, struct error *error)
+{
+    for (size_t i = 0; i < module->export_count; i++) {
+        const char *name = module->exports[i].name;
+        bool breaks_out = strstr(name, "*/") != NULL;
+        for (const unsigned char *p = (const unsigned char *)name; *p != '\0'; p++)
+            breaks_out = breaks_out || *p < 0x20 || *p == 0x7f;
+        if (breaks_out)
+            return error_set(error, ERROR_INVALID_REQUEST,
+                             "the name of export %zu holds a control character or \"*/\", which no "
+                             "compiler writes: the module is damaged or hostile",
+                             i);
+    }
+    return 0;
+}
+
 int object_source_write(const char *directory, const struct wasm_module *module, size_t chunks,
                         struct error *error)
 {
     struct writer writer = {.directory = directory, .module = module, .chunk_count = chunks};
     struct line_reader reader = {0};
+    if (check_names(module, error) != 0)
+        return -1;
     int result = open_input(&reader, directory, "wasm2c.c", error);
     if (result == 0)
         writer.chunk_target = functions_size(&reader, module) / chunks;

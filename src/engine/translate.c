@@ -1,26 +1,26 @@
 /* Drives wasm2c and clang. Invariant: no child process outlives a call. */
 #include "engine/translate.h"
 
+#include "base/interruption.h"
 #include "engine/object_source.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-extern char **environ;
-
 #define ARGUMENTS_MAX 64
 #define LOG_NAME "translate.log"
+#define CANNOT_RUN 126 /* exit status of a child that did not become the tool; as a shell's */
 
 /* -ffp-contract=off: WebAssembly has no fused multiply-add. -fno-strict-aliasing: linear memory has
  * no types. The generated code needs no protection of its own stack frames: its stack is not
@@ -113,34 +113,36 @@ static void tell(const struct translation *translation)
         translation->progress(translation->argument, translation->step, elapsed_ms(translation));
 }
 
+/* In the child. */
+static _Noreturn void become_tool(const char *directory, const char *log, char *const arguments[],
+                                  pid_t parent)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    int input = open("/dev/null", O_RDONLY);
+    int output = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    /* A compiler must not go on for a minute when the process that wanted its work is dead. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent && input >= 0 && output >= 0 &&
+        dup2(input, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0 &&
+        dup2(output, STDERR_FILENO) >= 0 && chdir(directory) == 0)
+        (void)execv(arguments[0], arguments);
+    _exit(CANNOT_RUN);
+}
+
 /* Starts a tool in the translation's folder, its output appended to the log. */
 static pid_t start_tool(const struct translation *translation, char *const arguments[],
                         struct error *error)
 {
     BUFFER_LOCAL struct buffer log = BUFFER_EMPTY;
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none;
-    pid_t pid = -1;
-    sigemptyset(&none);
     if (buffer_append_format(&log, "%s/" LOG_NAME, translation->directory) != 0)
         return error_set(error, ERROR_INTERNAL, "out of memory");
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attributes);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, buffer_text(&log),
-                                     O_WRONLY | O_CREAT | O_APPEND, 0600);
-    posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
-    posix_spawn_file_actions_addchdir_np(&actions, translation->directory);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-    int status = posix_spawn(&pid, arguments[0], &actions, &attributes, arguments, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    if (status != 0) {
-        error_set_errno(error, ERROR_INTERNAL, status, "cannot run %s", arguments[0]);
-        return -1;
-    }
+    pid_t parent = getpid();
+    pid_t pid = fork();
+    if (pid == 0)
+        become_tool(translation->directory, buffer_text(&log), arguments, parent);
+    if (pid < 0)
+        return error_set_errno(error, ERROR_INTERNAL, errno, "cannot start %s", arguments[0]);
     return pid;
 }
 
@@ -166,6 +168,8 @@ static void log_excerpt(const char *directory, char *text, size_t size)
 static int tool_failed(const struct translation *translation, int status, struct error *error)
 {
     char excerpt[320];
+    if (interruption_pending() != 0) /* a terminal's Ctrl-C reaches the tools as well */
+        return error_set(error, ERROR_KILLED, "interrupted while %s", translation->step);
     log_excerpt(translation->directory, excerpt, sizeof(excerpt));
     if (strstr(excerpt, "No space left") != NULL || strstr(excerpt, "Disk quota") != NULL)
         return error_set(error, ERROR_INTERNAL,
@@ -177,11 +181,15 @@ static int tool_failed(const struct translation *translation, int status, struct
                          WTERMSIG(status),
                          WTERMSIG(status) == SIGKILL ? " (was memory short? clang needs about 1 GB)"
                                                      : "");
+    if (WIFEXITED(status) && WEXITSTATUS(status) == CANNOT_RUN)
+        return error_set(error, ERROR_INTERNAL, "%s failed: the tool cannot be run in %s",
+                         translation->step, translation->directory);
     return error_set(error, ERROR_INTERNAL, "%s failed: %s", translation->step,
                      excerpt[0] == '\0' ? "the tool gave no reason" : excerpt);
 }
 
-/* Waits for one of the children; tells of progress meanwhile. */
+/* Waits for one of the children; tells of progress meanwhile. 0 when this process is asked to end.
+ */
 static pid_t wait_for_tool(const struct translation *translation, const pid_t *pids, size_t count,
                            int *status)
 {
@@ -191,6 +199,8 @@ static pid_t wait_for_tool(const struct translation *translation, const pid_t *p
             if (pids[i] > 0 && waitpid(pids[i], status, WNOHANG) == pids[i])
                 return pids[i];
         }
+        if (interruption_pending() != 0)
+            return 0;
         (void)poll(NULL, 0, 20); /* children of a library: SIGCHLD is the caller's own */
         if (++polls % 50 == 0)
             tell(translation);
@@ -213,8 +223,9 @@ static int run_tool(const struct translation *translation, char *const arguments
     pid_t pid = start_tool(translation, arguments, error);
     if (pid < 0)
         return -1;
-    int status = 0;
-    (void)wait_for_tool(translation, &pid, 1, &status);
+    int status = -1;
+    if (wait_for_tool(translation, &pid, 1, &status) == 0)
+        end_tools(&pid, 1);
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0
                                                          : tool_failed(translation, status, error);
 }
@@ -275,7 +286,7 @@ static int compile_all(const struct translation *translation, char (*sources)[32
                 return -1;
             }
         }
-        int status = 0;
+        int status = -1;
         pid_t ended = wait_for_tool(translation, running, jobs, &status);
         for (size_t i = 0; i < jobs; i++) {
             if (running[i] == ended)

@@ -1,7 +1,8 @@
 /* Runs the translators: wasm2c and clang make a native object of a module.
  *
  * The tools are looked for in PATH under their Debian names: wasm2c (package wabt); clang-19, else
- * clang, of which 14 or newer is needed. They run as child processes with no shell between.
+ * clang, of which 14 or newer is needed. They run as child processes with no shell between, which
+ * die with this process.
  */
 #ifndef SHANNON_ENGINE_TRANSLATE_H
 #define SHANNON_ENGINE_TRANSLATE_H
@@ -29,7 +30,8 @@ const char *translate_flags(void);
 
 /* Translates the module in the file `wasm_path`, already read into `module`, inside the empty
  * folder `directory`, and leaves the object there as "object.so". Uses up to `jobs` processors. On
- * failure names the step; "translate.log" in the folder has what the tools said. */
+ * failure names the step; "translate.log" in the folder has what the tools said. ERROR_KILLED when
+ * interruption_pending() says that this process is asked to end. */
 int translate_module(const struct translate_tools *tools, const char *wasm_path,
                      const struct wasm_module *module, const char *directory, unsigned jobs,
                      translate_progress *progress, void *argument, struct error *error);

@@ -3,11 +3,12 @@
 #include "guest_object.h"
 #include "guest_prelude.h"
 
-/* Enough for any compiler's function table, small enough that table.grow cannot exhaust the host.
- */
+/* Of all tables together, which are the host's memory and not the guest's: enough for any
+ * compiler's function table, small enough that no module can exhaust the host with them (48 MB). */
 #define TABLE_ELEMENTS_MAX 1000000u
 
 const struct guest_host *guest_host;
+static uint32_t table_elements;
 
 void wasm_rt_trap(wasm_rt_trap_t trap)
 {
@@ -51,41 +52,55 @@ uint32_t wasm_rt_grow_memory(wasm_rt_memory_t *memory, uint32_t pages)
     return former;
 }
 
-void wasm_rt_allocate_funcref_table(wasm_rt_funcref_table_t *table, uint32_t elements,
-                                    uint32_t maximum)
+/* Whether all tables may have so many elements more. */
+static bool take_elements(uint32_t count)
 {
-    if (elements > TABLE_ELEMENTS_MAX)
-        wasm_rt_trap(WASM_RT_TRAP_OOB);
-    table->size = elements;
-    table->max_size = maximum < TABLE_ELEMENTS_MAX ? maximum : TABLE_ELEMENTS_MAX;
-    table->data = guest_host->allocate(elements == 0 ? 1 : elements, sizeof(wasm_rt_funcref_t));
+    if (count > TABLE_ELEMENTS_MAX - table_elements)
+        return false;
+    table_elements += count;
+    return true;
 }
 
-void wasm_rt_allocate_externref_table(wasm_rt_externref_table_t *table, uint32_t elements,
-                                      uint32_t maximum)
+/* How many elements an array has for a table of `size`: the next power of two. */
+static uint32_t capacity_of(uint32_t size)
 {
-    if (elements > TABLE_ELEMENTS_MAX)
-        wasm_rt_trap(WASM_RT_TRAP_OOB);
-    table->size = elements;
-    table->max_size = maximum < TABLE_ELEMENTS_MAX ? maximum : TABLE_ELEMENTS_MAX;
-    table->data = guest_host->allocate(elements == 0 ? 1 : elements, sizeof(wasm_rt_externref_t));
+    uint32_t capacity = 16;
+    while (capacity < size)
+        capacity *= 2;
+    return capacity;
 }
 
-/* A grown table is a new array; the old one is left behind, as its size bounds what can be lost. */
+#define DEFINE_TABLE_ALLOCATE(type)                                                                \
+    void wasm_rt_allocate_##type##_table(wasm_rt_##type##_table_t *table, uint32_t elements,       \
+                                         uint32_t maximum)                                         \
+    {                                                                                              \
+        if (!take_elements(elements))                                                              \
+            wasm_rt_trap(WASM_RT_TRAP_OOB);                                                        \
+        table->size = elements;                                                                    \
+        table->max_size = maximum;                                                                 \
+        table->data = guest_host->allocate(capacity_of(elements), sizeof(*table->data));           \
+    }
+
+DEFINE_TABLE_ALLOCATE(funcref)
+DEFINE_TABLE_ALLOCATE(externref)
+
+/* An array that is full is left behind for one of twice its size, so that what is left behind is
+ * never more than what is in use. */
 #define DEFINE_TABLE_GROW(type)                                                                    \
     uint32_t wasm_rt_grow_##type##_table(wasm_rt_##type##_table_t *table, uint32_t delta,          \
                                          wasm_rt_##type##_t initial)                               \
     {                                                                                              \
         uint32_t former = table->size;                                                             \
-        if (delta > table->max_size - former)                                                      \
+        if (former > table->max_size || delta > table->max_size - former || !take_elements(delta)) \
             return UINT32_MAX;                                                                     \
-        if (delta == 0)                                                                            \
-            return former;                                                                         \
-        wasm_rt_##type##_t *data = guest_host->allocate(former + delta, sizeof(*data));            \
-        memcpy(data, table->data, former * sizeof(*data));                                         \
+        uint32_t capacity = capacity_of(former + delta);                                           \
+        if (capacity > capacity_of(former)) {                                                      \
+            wasm_rt_##type##_t *data = guest_host->allocate(capacity, sizeof(*data));              \
+            memcpy(data, table->data, former * sizeof(*data));                                     \
+            table->data = data;                                                                    \
+        }                                                                                          \
         for (uint32_t i = former; i < former + delta; i++)                                         \
-            data[i] = initial;                                                                     \
-        table->data = data;                                                                        \
+            table->data[i] = initial;                                                              \
         table->size = former + delta;                                                              \
         return former;                                                                             \
     }
