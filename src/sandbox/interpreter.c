@@ -27,8 +27,8 @@ static int take_path(const char *file, const char *origin, struct buffer *path, 
                                                : error_set(error, ERROR_INTERNAL, "out of memory");
 }
 
-/* PREFIX/bin/shannon has its interpreters in PREFIX/share/shannon/wasm-interpreters. */
-static int installed_folder(char *folder, size_t size)
+/* `tail` in the folder above the one that holds the program. */
+static int beside_program(const char *tail, char folder[PATH_MAX])
 {
     char program[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
@@ -41,8 +41,8 @@ static int installed_folder(char *folder, size_t size)
             return -1;
         *slash = '\0';
     }
-    int written = snprintf(folder, size, "%s/share/shannon/wasm-interpreters", program);
-    return written > 0 && (size_t)written < size ? 0 : -1;
+    int written = snprintf(folder, PATH_MAX, "%s/%s", program, tail);
+    return written > 0 && written < PATH_MAX ? 0 : -1;
 }
 
 static bool is_plain_name(const char *name)
@@ -58,8 +58,10 @@ size_t interpreter_folders(char folders[INTERPRETER_FOLDERS_MAX][PATH_MAX])
     size_t count = 0;
     (void)snprintf(folders[count++], PATH_MAX, "wasm-interpreters");
     (void)snprintf(folders[count++], PATH_MAX, "/opt/wasm-interpreters");
-    if (installed_folder(folders[count], PATH_MAX) == 0)
-        count++;
+    if (beside_program("share/shannon/wasm-interpreters", folders[count]) == 0)
+        count++; /* PREFIX/bin/shannon */
+    if (beside_program("wasm-interpreters", folders[count]) == 0)
+        count++; /* build/shannon in a clone */
     return count;
 }
 

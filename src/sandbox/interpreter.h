@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 #define INTERPRETER_DEFAULT "python-3.11"
-#define INTERPRETER_FOLDERS_MAX 3
+#define INTERPRETER_FOLDERS_MAX 4
 
 /* The folders in which a name is looked up, in order. Returns their number. */
 size_t interpreter_folders(char folders[INTERPRETER_FOLDERS_MAX][PATH_MAX]);
@@ -18,8 +18,9 @@ size_t interpreter_folders(char folders[INTERPRETER_FOLDERS_MAX][PATH_MAX]);
  *
  * `name` NULL: the file in PYTHON_WASI_WASM_PATH when that is set (`configured_path`), else
  * INTERPRETER_DEFAULT. A name with a '/' or ending in ".wasm" is a path and taken as it is. Any
- * other name is NAME.wasm in, first found: ./wasm-interpreters, /opt/wasm-interpreters, and
- * ../share/shannon/wasm-interpreters relative to the program.
+ * other name is NAME.wasm in, first found: ./wasm-interpreters, /opt/wasm-interpreters, and, in the
+ * folder above the program's own, share/shannon/wasm-interpreters (an installed program) and
+ * wasm-interpreters (one in a clone's build folder).
  *
  * ERROR_INTERPRETER_NOT_FOUND with the guide's message and what to do. */
 int interpreter_find(const char *name, const char *configured_path, struct buffer *path,
