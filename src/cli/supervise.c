@@ -2,6 +2,7 @@
  * is gone by then. */
 #include "cli/supervise.h"
 
+#include "base/interruption.h"
 #include "base/json_text.h"
 #include "cli/options.h"
 #include "sandbox/execution_status.h"
@@ -120,12 +121,29 @@ static struct execution *start(struct supervision *supervision, struct guest_opt
                                   request, on_done, supervision, error);
 }
 
+/* Translating happens here, with the signals blocked: it looks for them itself. */
+static void run(struct supervision *supervision, struct guest_options *options,
+                const struct execution_request *request, const sigset_t *former_mask)
+{
+    struct error error = ERROR_NONE;
+    supervision->execution = start(supervision, options, request, &error);
+    if (supervision->execution == NULL) {
+        supervision->exit_status = options_fail(supervision->command, &error);
+        if (interruption_pending() != 0)
+            supervision->exit_status = 128 + interruption_pending();
+        return;
+    }
+    (void)sigprocmask(SIG_SETMASK, former_mask, NULL);
+    (void)event_base_dispatch(supervision->loop);
+}
+
 int supervise(const char *command, enum supervise_form form, struct guest_options *options,
               const struct execution_request *request)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     struct event *events[sizeof(numbers) / sizeof(numbers[0])] = {NULL};
     struct error error = ERROR_NONE;
+    sigset_t former_mask;
     struct supervision supervision = {
         .command = command, .form = form, .exit_status = EXIT_SHANNON_FAILED};
     options->progress = show_progress;
@@ -134,16 +152,13 @@ int supervise(const char *command, enum supervise_form form, struct guest_option
         error_set(&error, ERROR_INTERNAL, "cannot make an event loop");
         return options_fail(command, &error);
     }
+    interruption_block(&former_mask);
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         events[i] = evsignal_new(supervision.loop, numbers[i], on_signal, &supervision);
         if (events[i] != NULL)
             (void)event_add(events[i], NULL);
     }
-    supervision.execution = start(&supervision, options, request, &error);
-    if (supervision.execution == NULL)
-        supervision.exit_status = options_fail(command, &error);
-    else
-        (void)event_base_dispatch(supervision.loop);
+    run(&supervision, options, request, &former_mask);
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         if (events[i] != NULL)
             event_free(events[i]);
