@@ -241,6 +241,11 @@ static void cookie_zero_lists_anew(void **state)
     host_write(fixture, "rw/late", "");
     assert_int_equal(list(fixture, RW, 4096, 0, &again), 0);
     assert_int_equal(again, used + WASI_DIRENT_SIZE + 4);
+    /* Also while a listing is at its beginning. */
+    assert_int_equal(list(fixture, RW, 30, 0, &used), 0);
+    host_write(fixture, "rw/later", "");
+    assert_int_equal(list(fixture, RW, 4096, 0, &used), 0);
+    assert_int_equal(used, again + WASI_DIRENT_SIZE + 5);
 }
 
 static void a_hundred_thousand_listings_leak_nothing(void **state)
