@@ -5,8 +5,8 @@
 #include "base/interruption.h"
 #include "engine/file_digest.h"
 #include "engine/guest_object.h"
+#include "engine/module_file.h"
 #include "engine/object_source.h"
-#include "engine/wasm_module.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -230,41 +229,6 @@ static void remove_directory(const char *path)
     (void)rmdir(path);
 }
 
-static int check_import(const struct wasm_module *module, const struct wasm_import *import,
-                        const struct engine_import *imports, const char *path, struct error *error)
-{
-    if (strcmp(import->module, "wasi_snapshot_preview1") != 0)
-        return error_set(error, ERROR_INVALID_REQUEST,
-                         "%s imports \"%s\" from \"%s\"; only wasi_snapshot_preview1 is granted. "
-                         "Build the module for wasm32-wasi (preview1)",
-                         path, import->name, import->module);
-    const struct wasm_function_type *type = &module->types[import->type];
-    for (const struct engine_import *known = imports; known->name != NULL; known++) {
-        if (strcmp(known->name, import->name) != 0)
-            continue;
-        if (strcmp(known->parameters, type->parameters) == 0 &&
-            strcmp(known->result, type->results) == 0)
-            return 0;
-        return error_set(error, ERROR_INVALID_REQUEST,
-                         "%s imports wasi_snapshot_preview1.%s with another signature than the "
-                         "specification's",
-                         path, import->name);
-    }
-    return error_set(error, ERROR_INVALID_REQUEST,
-                     "%s imports \"%s\", which is not a function of wasi_snapshot_preview1", path,
-                     import->name);
-}
-
-static int check_imports(const struct wasm_module *module, const struct engine_import *imports,
-                         const char *path, struct error *error)
-{
-    for (size_t i = 0; i < module->import_count; i++) {
-        if (check_import(module, &module->imports[i], imports, path, error) != 0)
-            return -1;
-    }
-    return 0;
-}
-
 /* Moves the finished object to its name: first its digest, then itself. */
 static int publish(const struct cache *cache, const char *directory, const char *object_path,
                    struct error *error)
@@ -318,38 +282,23 @@ static int translate_mapped(const struct cache *cache, const struct translate_to
     return result;
 }
 
-static int map_and_translate(const struct cache *cache, const struct translate_tools *tools,
-                             const char *wasm_path, const struct engine_import *imports,
-                             const char *object_path, translate_progress *progress, void *argument,
-                             struct error *error)
+static int check_and_translate(const struct cache *cache, const struct translate_tools *tools,
+                               const char *wasm_path, const struct engine_import *imports,
+                               const char *object_path, translate_progress *progress,
+                               void *argument, struct error *error)
 {
-    struct stat status;
-    int fd = open(wasm_path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &status) != 0) {
-        error_set_errno(error, ERROR_INTERNAL, errno, "cannot open %s", wasm_path);
-        if (fd >= 0)
-            (void)close(fd);
+    struct module_file file;
+    if (module_file_open(&file, wasm_path, imports, error) != 0)
         return -1;
-    }
-    size_t size = (size_t)status.st_size;
-    void *bytes = size == 0 ? NULL : mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-    (void)close(fd);
-    if (bytes == MAP_FAILED)
-        return error_set_errno(error, ERROR_INTERNAL, errno, "cannot read %s", wasm_path);
-    struct wasm_module module;
-    int result = wasm_module_read(&module, bytes == NULL ? "" : bytes, size, wasm_path, error);
-    if (result == 0)
-        result = check_imports(&module, imports, wasm_path, error);
-    if (result == 0 && tools == NULL) {
+    int result = 0;
+    if (tools == NULL) {
         struct translate_tools missing;
         result = translate_find_tools(&missing, error);
     }
     if (result == 0)
-        result = translate_mapped(cache, tools, &module, wasm_path, object_path, progress, argument,
-                                  error);
-    wasm_module_free(&module);
-    if (bytes != NULL)
-        (void)munmap(bytes, size);
+        result = translate_mapped(cache, tools, &file.module, wasm_path, object_path, progress,
+                                  argument, error);
+    module_file_close(&file);
     return result;
 }
 
@@ -407,8 +356,8 @@ int object_cache_get(const char *wasm_path, const struct engine_import *imports,
                                buffer_text(&cache.objects));
     int result = 0;
     if (!find_object(&cache, buffer_text(&name), path)) {
-        result = map_and_translate(&cache, have_tools ? &tools : NULL, wasm_path, imports,
-                                   buffer_text(&object), progress, argument, error);
+        result = check_and_translate(&cache, have_tools ? &tools : NULL, wasm_path, imports,
+                                     buffer_text(&object), progress, argument, error);
         if (result == 0 && !find_object(&cache, buffer_text(&name), path))
             result = error_set(error, ERROR_INTERNAL, "the translated interpreter %s is damaged",
                                buffer_text(&object));
