@@ -14,6 +14,8 @@ struct command {
 static const struct command commands[] = {
     {"run", command_run, "run a Python program in the sandbox"},
     {"wasi", command_wasi, "run any WASI module in the sandbox"},
+    {"serve", command_serve, "start the services"},
+    {"submit", command_submit, "send a task to the orchestrator and print its result"},
     {"zygote", command_zygote, NULL},
 };
 

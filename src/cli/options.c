@@ -85,44 +85,83 @@ static int set_value(const struct option *option, const char *value, struct erro
     }
 }
 
+/* Takes the option at `*i`, which moves to its last word; sets `*last` when no option may follow
+ * it. 0; 1 when --help was printed; -1. */
+static int take_option(const struct option_table *table, int argc, char **argv, int *i, bool *last,
+                       struct error *error)
+{
+    const char *value;
+    if (strcmp(argv[*i], "--help") == 0 || strcmp(argv[*i], "-h") == 0) {
+        print_help(table);
+        return 1;
+    }
+    const struct option *option = find_option(table, argv[*i], &value);
+    if (option == NULL)
+        return error_set(error, ERROR_INVALID_REQUEST,
+                         "there is no option %.60s; see shannon %s --help", argv[*i],
+                         table->command);
+    if (option->type == OPTION_FLAG) {
+        if (value != NULL)
+            return error_set(error, ERROR_INVALID_REQUEST, "%s takes no value", option->name);
+        *(bool *)option->value = true;
+        return 0;
+    }
+    if (value == NULL && *i + 1 >= argc)
+        return error_set(error, ERROR_INVALID_REQUEST, "%s needs a value (%s)", option->name,
+                         option->argument);
+    if (value == NULL)
+        value = argv[++*i];
+    if (set_value(option, value, error) != 0)
+        return -1;
+    *last = option->type == OPTION_LAST;
+    return 0;
+}
+
+static bool is_option(const char *word)
+{
+    return word[0] == '-' && word[1] != '\0';
+}
+
 int options_parse(const struct option_table *table, int argc, char **argv, int *next,
                   struct error *error)
 {
     int i = 1;
-    for (; i < argc && argv[i][0] == '-' && argv[i][1] != '\0'; i++) {
-        const char *value;
+    bool last = false;
+    for (; i < argc && is_option(argv[i]) && !last; i++) {
         if (strcmp(argv[i], "--") == 0) {
             i++;
             break;
         }
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            print_help(table);
-            return 1;
-        }
-        const struct option *option = find_option(table, argv[i], &value);
-        if (option == NULL)
-            return error_set(error, ERROR_INVALID_REQUEST,
-                             "there is no option %.60s; see shannon %s --help", argv[i],
-                             table->command);
-        if (option->type == OPTION_FLAG) {
-            if (value != NULL)
-                return error_set(error, ERROR_INVALID_REQUEST, "%s takes no value", option->name);
-            *(bool *)option->value = true;
-            continue;
-        }
-        if (value == NULL && i + 1 >= argc)
-            return error_set(error, ERROR_INVALID_REQUEST, "%s needs a value (%s)", option->name,
-                             option->argument);
-        if (value == NULL)
-            value = argv[++i];
-        if (set_value(option, value, error) != 0)
-            return -1;
-        if (option->type == OPTION_LAST) {
-            i++;
-            break;
-        }
+        int status = take_option(table, argc, argv, &i, &last, error);
+        if (status != 0)
+            return status;
     }
     *next = i;
+    return 0;
+}
+
+int options_parse_words(const struct option_table *table, int argc, char **argv, const char **words,
+                        size_t maximum, size_t *count, struct error *error)
+{
+    bool only_words = false;
+    *count = 0;
+    for (int i = 1; i < argc; i++) {
+        if (!only_words && strcmp(argv[i], "--") == 0) {
+            only_words = true;
+            continue;
+        }
+        if (!only_words && is_option(argv[i])) {
+            int status = take_option(table, argc, argv, &i, &only_words, error);
+            if (status != 0)
+                return status;
+            continue;
+        }
+        if (*count == maximum)
+            return error_set(error, ERROR_INVALID_REQUEST,
+                             "\"%.60s\" is one word too many; see shannon %s --help", argv[i],
+                             table->command);
+        words[(*count)++] = argv[i];
+    }
     return 0;
 }
 

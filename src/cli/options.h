@@ -49,6 +49,12 @@ struct option_table {
 int options_parse(const struct option_table *table, int argc, char **argv, int *next,
                   struct error *error);
 
+/* As options_parse, for a command whose options may also stand between and after its words (those
+ * that are no options, or follow `--`): `words` gets up to `maximum` of them. One more is an error.
+ */
+int options_parse_words(const struct option_table *table, int argc, char **argv, const char **words,
+                        size_t maximum, size_t *count, struct error *error);
+
 /* Prints "shannon COMMAND: MESSAGE" and returns the exit status that fits the error's kind. */
 int options_fail(const char *command, const struct error *error);
 
