@@ -61,11 +61,13 @@ int command_serve(int argc, char **argv)
         {NULL, OPTION_FLAG, NULL, NULL, NULL},
     };
     const struct option_table table = {
-        "serve", "[OPTION...] [orchestrator | llm-service | agent-core]",
+        "serve",
+        "[orchestrator | llm-service | agent-core] [OPTION...]",
         "Starts one service, or all three, each a process of its own, until SIGTERM or Ctrl-C.\n"
         "They listen on loopback unless they are told otherwise.",
         rows,
-        "Ports: orchestrator 8080, llm-service 8000, agent-core 50051; see config/shannon.yaml."};
+        "Ports: orchestrator 8080, llm-service 8000, agent-core 50051; see config/shannon.yaml.",
+        true};
     struct error error = ERROR_NONE;
     int next;
     int status = options_parse(&table, argc, argv, &next, &error);
