@@ -61,25 +61,22 @@ int command_serve(int argc, char **argv)
         {NULL, OPTION_FLAG, NULL, NULL, NULL},
     };
     const struct option_table table = {
-        "serve",
-        "[orchestrator | llm-service | agent-core] [OPTION...]",
+        "serve", "[orchestrator | llm-service | agent-core] [OPTION...]",
         "Starts one service, or all three, each a process of its own, until SIGTERM or Ctrl-C.\n"
         "They listen on loopback unless they are told otherwise.",
         rows,
-        "Ports: orchestrator 8080, llm-service 8000, agent-core 50051; see config/shannon.yaml.",
-        true};
+        "Ports: orchestrator 8080, llm-service 8000, agent-core 50051; see config/shannon.yaml."};
     struct error error = ERROR_NONE;
-    int next;
-    int status = options_parse(&table, argc, argv, &next, &error);
+    const char *name = NULL;
+    size_t names = 0;
+    int status = options_parse_words(&table, argc, argv, &name, 1, &names, &error);
     if (status == 1)
         return 0;
     struct config *config = status == 0 ? config_load(file, &error) : NULL;
     if (config == NULL)
         return options_fail("serve", &error);
-    if (next + 1 < argc)
-        status = error_set(&error, ERROR_INVALID_REQUEST, "one service at most can be named");
-    else if (next < argc)
-        status = serve_one(argv[next], config, host, port, &error);
+    if (name != NULL)
+        status = serve_one(name, config, host, port, &error);
     else if (host != NULL || port != NULL)
         status = error_set(&error, ERROR_INVALID_REQUEST,
                            "--host and --port go with one service; set orchestrator.port and the "

@@ -152,8 +152,7 @@ int command_submit(int argc, char **argv)
         {NULL, OPTION_FLAG, NULL, NULL, NULL},
     };
     const struct option_table table = {
-        "submit",
-        "[OPTION...] TASK | -",
+        "submit", "[OPTION...] TASK | -",
         "Sends a task to the orchestrator, waits for its end and prints its result. With - the "
         "task\n"
         "is read from standard input. Everything but the result goes to standard error.",
@@ -162,8 +161,7 @@ int command_submit(int argc, char **argv)
         "lost sight of.\n\n"
         "Examples:\n"
         "  shannon submit \"Execute this Python code: print('Hello')\"\n"
-        "  shannon submit \"Use Python to generate the first 20 Fibonacci numbers\"",
-        true};
+        "  shannon submit \"Use Python to generate the first 20 Fibonacci numbers\""};
     struct error error = ERROR_NONE;
     int next;
     int status = options_parse(&table, argc, argv, &next, &error);

@@ -122,41 +122,6 @@ static bool is_option(const char *word)
     return word[0] == '-' && word[1] != '\0';
 }
 
-static bool takes_next_word(const struct option_table *table, const char *word)
-{
-    const char *value;
-    const struct option *option = find_option(table, word, &value);
-    return option != NULL && option->type != OPTION_FLAG && value == NULL;
-}
-
-/* Moves options, with their values, before arguments; the order among each stays. */
-static int move_options_first(const struct option_table *table, int argc, char **argv,
-                              struct error *error)
-{
-    char **arguments = calloc((size_t)argc, sizeof(*arguments));
-    int moved = 1;
-    int kept = 0;
-    if (arguments == NULL)
-        return error_set(error, ERROR_INTERNAL, "out of memory");
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--") == 0) {
-            while (++i < argc)
-                arguments[kept++] = argv[i];
-            argv[moved++] = "--";
-        } else if (argv[i][0] != '-' || argv[i][1] == '\0') {
-            arguments[kept++] = argv[i];
-        } else {
-            bool two = takes_next_word(table, argv[i]) && i + 1 < argc;
-            argv[moved++] = argv[i];
-            if (two)
-                argv[moved++] = argv[++i];
-        }
-    }
-    memcpy(argv + moved, arguments, (size_t)kept * sizeof(*arguments));
-    free(arguments);
-    return 0;
-}
-
 int options_parse(const struct option_table *table, int argc, char **argv, int *next,
                   struct error *error)
 {

@@ -41,12 +41,10 @@ struct option_table {
     const char *description;
     const struct option *options; /* ends with a NULL name */
     const char *more;             /* printed after the options by --help; may be NULL */
-    bool mixed;                   /* options may also stand behind arguments */
 };
 
 /* Parses until the first word that is not an option (or after `--`); `*next` is its index in argv,
- * argc when there is none. Where options may be mixed with arguments, the arguments are first moved
- * to the end of argv. "--name=value" is accepted for "--name value". Returns 0; 1 when --help
+ * argc when there is none. "--name=value" is accepted for "--name value". Returns 0; 1 when --help
  * was asked for and has been printed; -1 with ERROR_INVALID_REQUEST naming the option. */
 int options_parse(const struct option_table *table, int argc, char **argv, int *next,
                   struct error *error);
