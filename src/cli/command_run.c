@@ -121,14 +121,12 @@ int command_run(int argc, char **argv)
         {NULL, OPTION_FLAG, NULL, NULL, NULL},
     };
     const struct option_table table = {
-        "run",
-        "[OPTION...] [-c CODE | FILE | -] [ARGUMENT...]",
+        "run", "[OPTION...] [-c CODE | FILE | -] [ARGUMENT...]",
         "Runs a Python program in the sandbox: no network, no files but the folders allowed,\n"
         "limited time and memory. Without -c or FILE the program is read from standard input.",
         rows,
         "Exit status: the program's own; 124 execution timeout, 137 memory limit or killed,\n"
-        "134 trap or stack exhausted, 125 shannon's own failure, 127 interpreter not found.",
-        false};
+        "134 trap or stack exhausted, 125 shannon's own failure, 127 interpreter not found."};
     struct error error = ERROR_NONE;
     int next;
     int status = options_parse(&table, argc, argv, &next, &error);

@@ -30,14 +30,12 @@ int command_wasi(int argc, char **argv)
         {NULL, OPTION_FLAG, NULL, NULL, NULL},
     };
     const struct option_table table = {
-        "wasi",
-        "[OPTION...] MODULE.wasm [ARGUMENT...]",
+        "wasi", "[OPTION...] MODULE.wasm [ARGUMENT...]",
         "Runs a WASI preview1 command in the sandbox, as `wasmtime run` would: no network, no\n"
         "files but the folders allowed (read-only), limited time and memory.",
         rows,
         "Exit status: the module's own; 124 execution timeout, 137 memory limit or killed,\n"
-        "134 trap or stack exhausted, 125 shannon's own failure, 127 module not found.",
-        false};
+        "134 trap or stack exhausted, 125 shannon's own failure, 127 module not found."};
     struct error error = ERROR_NONE;
     int next;
     int status = options_parse(&table, argc, argv, &next, &error);
