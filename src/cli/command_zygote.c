@@ -15,12 +15,8 @@ int command_zygote(int argc, char **argv)
         {"--env", OPTION_LIST, &variables, "NAME=VALUE", "as in `shannon run`"},
         {NULL, OPTION_FLAG, NULL, NULL, NULL},
     };
-    const struct option_table table = {"zygote",
-                                       "PARENT INTERPRETER [OPTION...]",
-                                       "Started by a service, never by hand.",
-                                       rows,
-                                       NULL,
-                                       false};
+    const struct option_table table = {"zygote", "PARENT INTERPRETER [OPTION...]",
+                                       "Started by a service, never by hand.", rows, NULL};
     struct error error = ERROR_NONE;
     int next;
     if (argc < 3) {
