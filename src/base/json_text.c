@@ -49,7 +49,8 @@ static void scan_mark(struct scan *scan, char c)
         scan->depth++;
         scan->expects_name = scan->depth == 1 && c == '{';
     } else if ((c == '}' || c == ']') && scan->depth > 0) {
-        scan->depth--;
+        if (--scan->depth == 0)
+            scan->name = NULL;
     } else if (c == ',' && scan->depth == 1) {
         scan->expects_name = true;
         scan->name = NULL;

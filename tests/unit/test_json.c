@@ -46,6 +46,7 @@ static void texts_that_are_no_json_are_refused_with_their_field(void **state)
         {"{\"n\":1,}", "body", "invalid JSON"},
         {"{} x", "body", "there is more after the value"},
         {"{}{}", "body", "there is more after the value"},
+        {"{\"code\":1} x", "body", "there is more after the value"},
         {"\xef\xbb\xbf{}", "body", "invalid JSON"},
         {"\"text\"", "body", "invalid JSON"},
         {"null", "body", "invalid JSON"},
