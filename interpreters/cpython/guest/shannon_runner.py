@@ -14,6 +14,7 @@ import linecache
 import os
 import sys
 import threading
+import tokenize
 import traceback
 
 RUN_FINAL, RUN_REFRESH, RUN_VALUE, RUN_LINE_BUFFERED = 1, 2, 4, 8
@@ -21,12 +22,14 @@ TEXT_MAXIMUM = 65536  # SHANNON_RESULT_TEXT_MAXIMUM
 
 # What model-written programs import most, so that a forked copy finds it in memory.
 PRELOADED_MODULES = (
-    "json", "re", "math", "random", "datetime", "collections", "itertools", "functools", "string", "statistics",
-    "decimal", "fractions", "csv", "io", "os", "sys", "time", "typing", "dataclasses", "enum", "heapq", "bisect",
-    "copy", "hashlib", "base64", "textwrap", "operator", "uuid", "traceback", "linecache", "abc", "contextlib",
-    "pathlib", "warnings", "struct", "secrets", "calendar", "types", "numbers", "pprint", "zlib", "binascii",
-    "collections.abc", "unicodedata", "inspect", "ast", "tempfile", "urllib.parse", "locale", "_strptime", "tokenize",
-    "encodings.idna", "encodings.ascii", "encodings.latin_1",
+    "__future__", "_strptime", "abc", "argparse", "array", "ast", "asyncio", "base64", "binascii", "bisect", "calendar",
+    "cmath", "collections", "collections.abc", "concurrent.futures", "contextlib", "contextvars", "copy", "csv",
+    "dataclasses", "datetime", "decimal", "difflib", "encodings.ascii", "encodings.latin_1", "enum", "errno", "fractions",
+    "functools", "getpass", "glob", "hashlib", "heapq", "hmac", "html", "inspect", "io", "itertools", "json", "keyword",
+    "linecache", "locale", "logging", "math", "numbers", "operator", "os", "pathlib", "pickle", "platform", "pprint",
+    "queue", "random", "re", "secrets", "shutil", "sqlite3", "statistics", "string", "struct", "sys", "tempfile",
+    "textwrap", "threading", "time", "timeit", "tokenize", "traceback", "types", "typing", "unicodedata", "urllib.parse",
+    "uuid", "warnings", "weakref", "xml.etree.ElementTree", "zlib", "zoneinfo",
 )
 
 _BaseException = BaseException
@@ -44,12 +47,14 @@ _run_exitfuncs = atexit._run_exitfuncs
 _collect = gc.collect
 _linecache_cache = linecache.cache
 _shutdown_threads = threading._shutdown
+_detect_encoding = tokenize.detect_encoding
 _TextIOWrapper, _BytesIO = io.TextIOWrapper, io.BytesIO
 _sys, _os = sys, os
 _environment_at_start = dict(os.environ)
 _stdout, _stderr = sys.stdout, sys.stderr
 _main = sys.modules["__main__"]
 _import_module = __import__
+_script_folder = object()
 _main_namespace = _main.__dict__
 
 # Compile-time features a program's statements hand to its last expression: `from __future__ import annotations` &c.
@@ -79,7 +84,11 @@ def _refresh():
     if "uuid" in modules:
         modules["uuid"]._node = modules["uuid"]._last_timestamp = None
     if "logging" in modules:
-        modules["logging"]._startTime = _import_module("time").time()
+        modules["logging"]._startTime = modules["time"].time()
+    # Folders that did not exist when the original looked may have come since.
+    importers = _sys.path_importer_cache
+    for path in [path for path, importer in importers.items() if importer is None]:
+        del importers[path]
 
 
 def _set_environment(assignments):
@@ -96,7 +105,7 @@ def _set_environment(assignments):
 def _remember_source(code, filename):
     """Lets tracebacks and inspect.getsource() find the program's lines, though no file holds them."""
     try:
-        encoding = linecache.tokenize.detect_encoding(_BytesIO(code).readline)[0]
+        encoding = _detect_encoding(_BytesIO(code).readline)[0]
         lines = _TextIOWrapper(_BytesIO(code), encoding, errors="replace").readlines()
     except (_SyntaxError, LookupError):
         lines = _TextIOWrapper(_BytesIO(code), "utf-8", errors="replace").readlines()
@@ -106,12 +115,25 @@ def _remember_source(code, filename):
     _linecache_cache[filename] = (_len(code), None, lines, filename)
 
 
+def _set_script_folder(filename):
+    """Puts the folder of the script first in sys.path, in place of the one the last run put there."""
+    global _script_folder
+    path = _sys.path
+    if not _isinstance(path, _list):
+        return
+    if path and path[0] is _script_folder:
+        del path[0]
+    _script_folder = _str(_os.path.dirname(filename))
+    path.insert(0, _script_folder)
+
+
 def _prepare(flags, code, filename, arguments, environment):
     if flags & RUN_REFRESH:
         _refresh()
     _set_environment(environment)
     _sys.argv = _list(arguments) if arguments else [filename]
-    if flags & RUN_LINE_BUFFERED:
+    _set_script_folder(filename)
+    if flags & RUN_LINE_BUFFERED and not _stdout.closed:
         _stdout.reconfigure(line_buffering=True)
     _main_namespace["__file__"] = filename
     _main_namespace["__builtins__"] = builtins
@@ -167,16 +189,23 @@ def _write_stderr(text):
             pass
 
 
+def _is_closed(stream):
+    try:
+        return _bool(stream.closed)
+    except _BaseException:
+        return False
+
+
 def _flush():
-    """Flushes the streams, the original ones too: a program may have replaced sys.stdout."""
-    failed = False
+    """Flushes the streams, the original ones too: a program may have replaced sys.stdout. False when one failed."""
+    succeeded = True
     for stream in (_getattr(_sys, "stdout", None), _stdout, _getattr(_sys, "stderr", None), _stderr):
         try:
-            if stream is not None and not stream.closed:
+            if stream is not None and not _is_closed(stream):
                 stream.flush()
         except _BaseException:
-            failed = True
-    return failed
+            succeeded = False
+    return succeeded
 
 
 def _exit_status(error):
@@ -221,6 +250,7 @@ def _format(error):
     try:
         return "".join(_TracebackException(_type(error), error, error.__traceback__, compact=True).format())
     except _BaseException:
+        error.__traceback__ = None  # lets go of the memory its frames hold
         return "Traceback (most recent call last):\n" + _qualified_name(error) + ": " + _message(error) + "\n"
 
 
@@ -286,6 +316,6 @@ def run(flags, code, filename, arguments, environment):
         error = None
     if flags & RUN_FINAL:
         _finish()
-    if _flush() and status == 0:
+    if not _flush() and status == 0:
         status = 120  # Python's own status when the output could not be written
     return (status, *(None if text is None else _cut(text) for text in (*report, value)))

@@ -1,0 +1,263 @@
+"""The interpreter as a reactor: started once, many programs run (interpreters/cpython/guest/shannon_guest.h)."""
+
+import json
+import struct
+import subprocess
+
+import pytest
+from interpreter_fixtures import HERE, TIMEOUT, interpreter_path, wasmtime_python
+
+PRELOAD = 1
+FINAL, REFRESH, VALUE, LINE_BUFFERED = 1, 2, 4, 8
+MALFORMED = 2
+
+
+def run_all(*requests, initialize=0):
+    """Runs the requests in one instance, one after another, and returns their answers."""
+    requests = [{"code": request} if isinstance(request, str) else request for request in requests]
+    done = subprocess.run(
+        [wasmtime_python(), str(HERE / "run_reactor.py"), interpreter_path(), str(initialize)],
+        input=json.dumps(requests), capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def run_one(request, **fields):
+    return run_all({"code": request, **fields})[0]
+
+
+def test_many_programs_share_one_namespace():
+    answers = run_all("x = 20\nprint('set')", "x += 1; print(x * 2)", "import sys; print(__name__, sys.argv)")
+    assert [answer["stdout"] for answer in answers] == ["set\n", "42\n", "__main__ ['main.py']\n"]
+    assert all(answer["status"] == 0 and not answer["result"] and not answer["stderr"] for answer in answers)
+
+
+def test_preloaded_modules_are_in_memory():
+    answers = run_all("import sys; print({'json', 'asyncio', 'decimal'} <= set(sys.modules))",
+                      "import gc; print(gc.get_freeze_count() > 1000)", initialize=PRELOAD)
+    assert [answer["stdout"] for answer in answers] == ["True\n", "True\n"]
+
+
+def test_uncaught_exception_shows_the_programs_lines():
+    answer = run_one("import json\ndef f(text):\n    return json.loads(text)\nprint('out')\nf('')")
+    assert answer["status"] == 1 and answer["stdout"] == "out\n"
+    assert answer["stderr"].startswith(
+        'Traceback (most recent call last):\n  File "main.py", line 5, in <module>\n    f(\'\')\n'
+        '  File "main.py", line 3, in f\n    return json.loads(text)\n           ^^^^^^^^^^^^^^^^\n'
+        '  File "/usr/local/lib/python3.11/json/__init__.py"')
+    assert "_shannon_runner" not in answer["stderr"]
+    assert answer["result"] == {
+        "type": "json.decoder.JSONDecodeError",
+        "message": "Expecting value: line 1 column 1 (char 0)",
+        "traceback": answer["stderr"],
+    }
+
+
+def test_the_programs_own_exception_class_and_cause():
+    answer = run_one("class Broken(Exception): pass\ntry:\n    {}['k']\nexcept KeyError as e:\n    raise Broken('é') from e")
+    assert answer["result"]["type"] == "Broken" and answer["result"]["message"] == "é"
+    assert "KeyError: 'k'\n\nThe above exception was the direct cause" in answer["stderr"]
+
+
+def test_syntax_error_is_shown_as_for_a_script():
+    answer = run_one("print(1)\nx = = 2\n", filename="script.py")
+    assert answer["stdout"] == "" and answer["status"] == 1
+    assert answer["stderr"] == '  File "script.py", line 2\n    x = = 2\n        ^\nSyntaxError: invalid syntax\n'
+
+
+def test_null_byte_and_bad_encoding_are_syntax_errors():
+    first, second, third = run_all(
+        {"code": "x = 1\0"},
+        {"raw": (struct.pack("<II", 2, 8) + b"x = '\xff'\n").hex()},
+        {"code": "# -*- coding: no-such -*-\n"})
+    assert [answer["result"]["type"] for answer in (first, second, third)] == ["SyntaxError"] * 3
+    assert [answer["status"] for answer in (first, second, third)] == [1, 1, 1]
+
+
+def test_byte_order_mark_coding_cookie_and_line_ends():
+    cookie = "# -*- coding: latin-1 -*-\nprint(ascii('é'))\n".encode("latin-1")
+    marked = "\ufeffprint('marked')\r\nif 1:\r\n    print('crlf')\r\n".encode()
+    answers = run_all({"raw": (struct.pack("<II", 2, len(cookie)) + cookie).hex()},
+                      {"raw": (struct.pack("<II", 2, len(marked)) + marked).hex()}, "", "# only a comment")
+    assert [answer["stdout"] for answer in answers] == ["'\\xe9'\n", "marked\ncrlf\n", "", ""]
+    assert all(answer["status"] == 0 for answer in answers)
+
+
+@pytest.mark.parametrize(("code", "status", "stderr"), [
+    ("import sys; sys.exit()", 0, ""),
+    ("import sys; sys.exit(3)", 3, ""),
+    ("import sys; sys.exit(True)", 1, ""),
+    ("import sys; sys.exit(-1)", 255, ""),
+    ("import sys; sys.exit(256 + 4)", 4, ""),
+    ("import sys; sys.exit('why')", 1, "why\n"),
+    ("import sys; sys.exit((1, 2))", 1, "(1, 2)\n"),
+    ("class Quit(SystemExit): pass\nraise Quit(5)", 5, ""),
+    ("class Quit(SystemExit):\n    code = property(lambda self: 1/0)\nraise Quit(5)", 1, "5\n"),
+    ("class Text:\n    __str__ = None\nimport sys; sys.exit(Text())", 1, "\n"),
+])
+def test_exit_status(code, status, stderr):
+    answer = run_one(code)
+    assert (answer["status"], answer["stderr"], answer["result"]) == (status, stderr, {})
+
+
+def test_interrupt_has_pythons_status():
+    answer = run_one("raise KeyboardInterrupt")
+    assert answer["status"] == 130 and answer["result"]["type"] == "KeyboardInterrupt"
+
+
+def test_leaving_by_os_exit():
+    assert run_one("import os; os._exit(11)")["status"] == {"left": 11}
+
+
+def test_last_value():
+    answers = run_all(*({"code": code, "flags": VALUE} for code in (
+        "x = 6\nx * 7", "x = 1", "None", "print('p')\n'text'", "'é' * 3", "from __future__ import annotations\n[x]", "_",
+        "class R:\n    def __repr__(self): 1/0\nR()", "'a' * 100000")))
+    values = [answer["result"].get("value") for answer in answers]
+    assert values[:8] == ["42", None, None, "'text'", "'ééé'", "[1]", "[1]", None]
+    assert len(values[8]) == 65536 and values[8].startswith("'aaa")
+    assert answers[7]["status"] == 1 and answers[7]["result"]["type"] == "ZeroDivisionError"
+
+
+def test_arguments_filename_and_environment():
+    code = ("import sys, os\nprint(sys.argv, __file__, os.environ.get('A'), os.environ.get('B'),"
+            " os.environ['FROM_THE_START'])\nos.environ['B'] = 'mine'")
+    answers = run_all(
+        {"code": code, "filename": "päth/x.py", "arguments": ["x.py", "-v", "ü"], "environment": ["A=1=2", "B="]},
+        {"code": code, "environment": ["A=new"]})
+    assert answers[0]["stdout"] == "['x.py', '-v', 'ü'] päth/x.py 1=2  yes\n"
+    assert answers[1]["stdout"] == "['main.py'] main.py new None yes\n"
+
+
+def test_source_of_user_code():
+    code = ("import inspect\ndef f(a):\n    return a\n\nclass C:\n    def m(self):\n        pass\n\n"
+            "print(inspect.getsource(f), inspect.getsource(C), inspect.getsource(C().m), sep='|', end='')")
+    answer = run_one(code)
+    assert answer["stdout"] == (
+        "def f(a):\n    return a\n|class C:\n    def m(self):\n        pass\n|    def m(self):\n        pass\n")
+
+
+def test_dataclasses_pickle_and_main_module():
+    answer = run_one(
+        "import dataclasses, pickle, typing\n@dataclasses.dataclass\nclass P:\n    x: int\n    y: 'P | None' = None\n"
+        "print(pickle.loads(pickle.dumps(P(1, P(2)))), list(typing.get_type_hints(P)))\n"
+        "if __name__ == '__main__': print('main')")
+    assert answer["stdout"] == "P(x=1, y=P(x=2, y=None)) ['x', 'y']\nmain\n", answer["stderr"]
+
+
+def test_final_run_ends_as_a_process_does():
+    code = ("import atexit, logging\natexit.register(print, 'at exit')\n"
+            "class D:\n    def __del__(self): print('deleted')\nd = D()\nlogging.warning('logged')\nprint('end')")
+    answer = run_one(code, flags=FINAL)
+    assert answer["stdout"] == "end\nat exit\ndeleted\n"
+    assert answer["stderr"] == "WARNING:root:logged\n" and answer["status"] == 0
+
+
+def test_final_run_after_an_exception():
+    answer = run_one("import atexit\natexit.register(print, 'at exit')\nraise SystemExit(4)", flags=FINAL)
+    assert (answer["status"], answer["stdout"]) == (4, "at exit\n")
+    answer = run_one("import atexit\natexit.register(lambda: 1/0)\nraise ValueError('v')", flags=FINAL)
+    assert answer["status"] == 1 and answer["stderr"].startswith("Traceback") and "ValueError: v\n" in answer["stderr"]
+
+
+def test_refresh_makes_copies_differ():
+    # The same seed in both, as two forks of one process would have; only the refreshed run may leave it.
+    plain, refreshed = "print(random.random())", "print(random.random())"
+    answers = run_all("import random; random.seed(1); print(random.random())", "random.seed(1)", plain,
+                      "random.seed(1)", {"code": refreshed, "flags": REFRESH})
+    assert answers[0]["stdout"] == answers[2]["stdout"] != answers[4]["stdout"]
+
+
+def test_refresh_forgets_names_and_nodes():
+    code = "import tempfile, uuid; print(tempfile._name_sequence, uuid._node, uuid._last_timestamp)"
+    answers = run_all("import tempfile, uuid; tempfile._get_candidate_names(); uuid.uuid1()",
+                      {"code": code, "flags": REFRESH})
+    assert answers[1]["stdout"] == "None None None\n"
+
+
+@pytest.mark.parametrize("sabotage", [
+    "import sys; sys.stdout = sys.stderr = None",
+    "import sys; del sys.stdout, sys.stderr, sys.excepthook",
+    "import builtins\nfor name in ('print', 'str', 'repr', 'isinstance', 'len', 'getattr', 'BaseException', 'compile'):"
+    "\n    setattr(builtins, name, None)",
+    "import traceback; traceback.TracebackException = traceback.print_exception = None",
+    "import traceback; traceback.TracebackException.format = lambda *a, **k: 1/0",
+    "import linecache; linecache.cache.clear(); linecache.getline = None",
+    "import sys; sys.modules.clear()",
+    "import json, atexit, gc, io; json.dumps = atexit._run_exitfuncs = gc.collect = io.TextIOWrapper = None",
+    "import sys; sys.setrecursionlimit(60)",
+    "import sys; sys.excepthook = lambda *a: 1/0",
+    "import sys; sys.settrace(lambda *a: 1/0)",
+    "import os; os.environ = {}",
+    "globals().clear()",
+])
+def test_sabotage_does_not_break_the_answer(sabotage):
+    answer, after = run_all({"code": sabotage + "\nraise LookupError('told')", "flags": FINAL}, {"code": "x = 1"})
+    assert answer["status"] == 1
+    assert isinstance(after["status"], int)
+    if "settrace" not in sabotage and "clear()" not in sabotage:
+        assert answer["result"].get("type") == "LookupError", answer
+        assert "told" in answer["result"]["message"]
+
+
+@pytest.mark.parametrize("code", [
+    "class E(Exception):\n    def __str__(self): raise ValueError\nraise E()",
+    "class E(Exception):\n    def __str__(self): return 5\nraise E()",
+    "class E(Exception):\n    __module__ = 3\n    __qualname__ = 'Q'\nraise E()",
+    "class M(type):\n    __module__ = property(lambda c: 1/0)\nclass E(Exception, metaclass=M): pass\nraise E()",
+    "a, b = ValueError('a'), KeyError('b')\na.__context__ = b\nb.__context__ = a\nraise a",
+    "raise ExceptionGroup('group', [ValueError(1), ExceptionGroup('inner', [TypeError(2)])])",
+    "e = ValueError('\\ud800')\nraise e",
+    "raise MemoryError",
+    "def f(): return f()\nf()",
+    "raise GeneratorExit",
+    "e = ValueError('noted')\ne.add_note('the note')\nraise e",
+    "class E(BaseException):\n    def __getattribute__(self, name): raise RuntimeError(name)\nraise E()",
+])
+def test_strange_exceptions(code):
+    answer, after = run_all(code, "print('alive')")
+    assert answer["status"] == 1 and answer["stderr"] != ""
+    assert answer["result"]["type"]
+    assert after["stdout"] == "alive\n"
+
+
+def test_own_excepthook_is_used():
+    answer = run_one("import sys\nsys.excepthook = lambda kind, error, tb: print('hook', kind.__name__, tb.tb_lineno)\n1/0")
+    assert answer["status"] == 1 and answer["stdout"] == "hook ZeroDivisionError 3\n" and answer["stderr"] == ""
+
+
+def test_replaced_stdout_is_flushed():
+    answer = run_one("import sys, io\nsys.stdout = io.TextIOWrapper(open(1, 'wb', closefd=False))\nprint('through mine')")
+    assert (answer["status"], answer["stdout"]) == (0, "through mine\n")
+
+
+def test_out_of_memory_is_an_exception():
+    answer, after = run_all("x = [bytes(1 << 30) for _ in range(5)]", "print('alive')")
+    assert answer["status"] == 1 and answer["result"]["type"] == "MemoryError"
+    assert after["stdout"] == "alive\n"
+
+
+@pytest.mark.parametrize("raw", [
+    b"", b"\0", struct.pack("<II", 1, 4), struct.pack("<II", 2, 0xFFFFFFFF) + b"x", struct.pack("<II", 99, 0),
+    struct.pack("<II", 1, 3) + b"abc" + struct.pack("<II", 2, 0), struct.pack("<II", 2, 0) * 2,
+    struct.pack("<II", 2, 0) + struct.pack("<II", 5, 3) + b"NOE", struct.pack("<II", 2, 0) + struct.pack("<II", 5, 2) + b"=x",
+    struct.pack("<II", 2, 0) + struct.pack("<II", 3, 0),
+])
+def test_malformed_requests(raw):
+    answer, after = run_all({"raw": raw.hex()}, "print('alive')")
+    assert answer["status"] == MALFORMED and answer["stderr"].startswith("python: the request cannot be decoded: ")
+    assert after["stdout"] == "alive\n"
+
+
+def test_running_before_initialising_is_refused():
+    done = subprocess.run(
+        [wasmtime_python(), "-c", (
+            "import sys, wasmtime\n"
+            "config = wasmtime.Config(); config.cache = True; engine = wasmtime.Engine(config)\n"
+            "store = wasmtime.Store(engine); wasi = wasmtime.WasiConfig(); wasi.inherit_stderr(); store.set_wasi(wasi)\n"
+            "linker = wasmtime.Linker(engine); linker.define_wasi()\n"
+            "e = linker.instantiate(store, wasmtime.Module.from_file(engine, sys.argv[1])).exports(store)\n"
+            "print(e['shannon_run'](store, 0, 0), e['shannon_result_size'](store))\n"), interpreter_path()],
+        capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    assert (done.returncode, done.stdout) == (0, f"{MALFORMED} 0\n")
+    assert "before shannon_initialize" in done.stderr
