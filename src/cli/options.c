@@ -1,6 +1,7 @@
 /* Command-line options. Invariant: a value is written only after it was parsed as a whole. */
 #include "cli/options.h"
 
+#include "base/interruption.h"
 #include "base/units.h"
 #include "sandbox/execution_status.h"
 
@@ -169,6 +170,8 @@ int options_fail(const char *command, const struct error *error)
 {
     (void)fflush(stdout);
     (void)fprintf(stderr, "shannon %s: %s\n", command, error->message);
+    if (interruption_pending() != 0)
+        return 128 + interruption_pending();
     return error->kind == ERROR_INTERPRETER_NOT_FOUND ? EXIT_INTERPRETER_NOT_FOUND
                                                       : EXIT_SHANNON_FAILED;
 }

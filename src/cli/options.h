@@ -55,7 +55,8 @@ int options_parse(const struct option_table *table, int argc, char **argv, int *
 int options_parse_words(const struct option_table *table, int argc, char **argv, const char **words,
                         size_t maximum, size_t *count, struct error *error);
 
-/* Prints "shannon COMMAND: MESSAGE" and returns the exit status that fits the error's kind. */
+/* Prints "shannon COMMAND: MESSAGE" and returns the exit status that fits: 128 and the number of
+ * the signal that interrupted the command, else by the error's kind. */
 int options_fail(const char *command, const struct error *error);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/interruption.h"
 #include "base/json_text.h"
 #include "cli/options.h"
+#include "cli/progress.h"
 #include "sandbox/execution_status.h"
 
 #include <event2/event.h>
@@ -12,8 +13,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 struct supervision {
     const char *command;
@@ -30,21 +29,6 @@ static void on_signal(evutil_socket_t number, short what, void *argument)
     (void)what;
     supervision->signal = (int)number;
     execution_cancel(supervision->execution);
-}
-
-/* In the child, while it translates. On a terminal the line is rewritten in place. */
-static void show_progress(void *argument, const char *step, unsigned elapsed_ms)
-{
-    bool terminal = isatty(STDERR_FILENO);
-    (void)argument;
-    if (elapsed_ms == 0)
-        (void)fprintf(stderr,
-                      "shannon: preparing this interpreter for the first time (about a minute)\n");
-    if (terminal || elapsed_ms == 0 || elapsed_ms / 1000 % 10 == 0)
-        (void)fprintf(stderr, "%sshannon: %s, %u s%s", terminal ? "\r\033[K" : "", step,
-                      elapsed_ms / 1000, terminal ? "" : "\n");
-    if (terminal && strncmp(step, "linking", 7) == 0)
-        (void)fputs("\r\033[K", stderr);
 }
 
 static json_t *bytes_json(const struct buffer *bytes)
@@ -129,8 +113,6 @@ static void run(struct supervision *supervision, struct guest_options *options,
     supervision->execution = start(supervision, options, request, &error);
     if (supervision->execution == NULL) {
         supervision->exit_status = options_fail(supervision->command, &error);
-        if (interruption_pending() != 0)
-            supervision->exit_status = 128 + interruption_pending();
         return;
     }
     (void)sigprocmask(SIG_SETMASK, former_mask, NULL);
@@ -146,7 +128,7 @@ int supervise(const char *command, enum supervise_form form, struct guest_option
     sigset_t former_mask;
     struct supervision supervision = {
         .command = command, .form = form, .exit_status = EXIT_SHANNON_FAILED};
-    options->progress = show_progress;
+    options->progress = progress_show;
     supervision.loop = event_base_new();
     if (supervision.loop == NULL) {
         error_set(&error, ERROR_INTERNAL, "cannot make an event loop");

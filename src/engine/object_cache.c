@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define LOCK_POLL_MS 50
 #define KEY_PART 32 /* hexadecimal digits of each digest in a name: 128 bits */
 
 struct cache {
@@ -309,15 +310,17 @@ static int lock_cache(const struct cache *cache, translate_progress *progress, v
     BUFFER_LOCAL struct buffer path = BUFFER_EMPTY;
     if (buffer_append_format(&path, "%s/lock", buffer_text(&cache->objects)) != 0)
         return -1;
+    unsigned waited_ms = 0;
     int fd = open(buffer_text(&path), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
-        return fd;
-    if (progress != NULL)
-        progress(argument, "waiting for another process that is translating", 0);
+    if (fd < 0)
+        return -1;
     while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         int problem = errno;
         if (problem == EWOULDBLOCK && interruption_pending() == 0) {
-            (void)poll(NULL, 0, 50);
+            if (progress != NULL && waited_ms % 1000 == 0)
+                progress(argument, "waiting for another process that is translating", waited_ms);
+            (void)poll(NULL, 0, LOCK_POLL_MS);
+            waited_ms += LOCK_POLL_MS;
             continue;
         }
         (void)close(fd);
