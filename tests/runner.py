@@ -95,7 +95,7 @@ class Tests:
                 del self.environment[name]
         for name in ("LLM_MODEL", "PYTHON_WASI_WASM_PATH", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
             self.environment.pop(name, None)
-        self.environment["SHANNON"] = str(REPOSITORY / "build" / "shannon")
+        self.environment["SHANNON"] = self.environment["SHANNON_PROGRAM"] = str(REPOSITORY / "build" / "shannon")
         self.environment["SHANNON_INTERPRETER"] = str(REPOSITORY / "wasm-interpreters" / "python-3.11.wasm")
         cache = os.environ.get("SHANNON_CACHE_DIR")
         if not cache:
