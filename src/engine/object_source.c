@@ -7,8 +7,9 @@
  * segments become bytes that the assembler includes. */
 #include "engine/object_source.h"
 
+#include "engine/dropped_load.h"
 #include "engine/embedded_text.h"
-#include "engine/guest_object.h"
+#include "engine/object_glue.h"
 
 #include <errno.h>
 #include <nettle/sha2.h>
@@ -16,8 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define IMPORT_PREFIX "Z_wasi_snapshot_preview1Z_"
 
 struct writer {
     const char *directory;
@@ -243,79 +242,12 @@ static int skip_item(struct line_reader *reader, struct error *error)
     return unexpected(error, "end of file");
 }
 
-/* ---- loads whose value is dropped ---- */
-
-/* The number of the stack slot that a line "  w2c_i0 = ..." assigns, or -1. Its letter is the type.
- */
-static int assigned_slot(const char *line, char *name, size_t size)
-{
-    size_t length;
-    int slot;
-    line += strspn(line, " ");
-    length = strcspn(line, " ");
-    if (strncmp(line, "w2c_", 4) != 0 || strncmp(line + length, " = ", 3) != 0 || length >= size ||
-        strchr("ijfd", line[4]) == NULL || sscanf(line + 5, "%d", &slot) != 1)
-        return -1;
-    memcpy(name, line, length);
-    name[length] = '\0';
-    return slot;
-}
-
-static bool is_load(const char *line)
-{
-    const char *call = strstr(line, "_load");
-    const char *value = strstr(line, " = ");
-    return call != NULL && value != NULL && call < value + 8;
-}
-
-static bool mentions(const char *line, const char *name)
-{
-    size_t size = strlen(name);
-    for (const char *found = strstr(line, name); found != NULL; found = strstr(found + 1, name)) {
-        char after = found[size];
-        if (after != '_' && (after < '0' || after > '9'))
-            return true;
-    }
-    return false;
-}
-
-/* Whether the value that `load` puts on the stack may be dropped by what follows. It is not when
- * the next line uses it, or puts another operand above it. */
-static bool may_be_dropped(const char *load, const char *next)
-{
-    char name[32];
-    char above[32];
-    int slot = assigned_slot(load, name, sizeof(name));
-    if (slot < 0)
-        return true;
-    if (assigned_slot(next, above, sizeof(above)) == slot + 1)
-        return false;
-    const char *used = strcmp(name, above) == 0 ? strstr(next, " = ") : next;
-    return used == NULL || !mentions(used, name);
-}
-
-/* "i32_load8_u(" becomes "i32_load8_u_kept(". */
-static int keep_load(struct buffer *line)
-{
-    const char *call = strstr(line->data, "_load");
-    size_t head = (size_t)(call - line->data) + strcspn(call, "(");
-    BUFFER_LOCAL struct buffer result = BUFFER_EMPTY;
-    if (buffer_append(&result, line->data, head) != 0 ||
-        buffer_append_text(&result, "_kept") != 0 ||
-        buffer_append_text(&result, line->data + head) != 0)
-        return -1;
-    struct buffer old = *line;
-    *line = result;
-    result = old;
-    return 0;
-}
-
 /* Writes the load that waited for the line after it. */
 static int flush_load(struct buffer *load, const char *next, struct buffer *chunk)
 {
     if (load->size == 0)
         return 0;
-    if (may_be_dropped(load->data, next) && keep_load(load) != 0)
+    if (dropped_load_possible(load->data, next) && dropped_load_keep(load) != 0)
         return -1;
     int status = buffer_append(chunk, load->data, load->size);
     buffer_clear(load);
@@ -334,7 +266,7 @@ static int copy_item(struct writer *writer, struct line_reader *reader, const ch
         if (buffer_append_text(&line, text) != 0 || rewrite_line(&line) != 0 ||
             flush_load(&load, line.data, &writer->chunks[chunk]) != 0)
             return out_of_memory(error);
-        struct buffer *target = is_load(line.data) ? &load : &writer->chunks[chunk];
+        struct buffer *target = dropped_load_is_load(line.data) ? &load : &writer->chunks[chunk];
         if (buffer_append(target, line.data, line.size) != 0)
             return out_of_memory(error);
         if (text[0] == '}')
@@ -440,146 +372,6 @@ static int read_items(struct writer *writer, struct line_reader *reader, struct 
     return 0;
 }
 
-/* ---- the glue ---- */
-
-static const char *c_type(char letter)
-{
-    switch (letter) {
-    case 'i':
-        return "u32";
-    case 'I':
-        return "u64";
-    case 'f':
-        return "f32";
-    case 'F':
-        return "f64";
-    default:
-        return "void";
-    }
-}
-
-static bool is_first_import(const struct wasm_module *module, size_t index)
-{
-    for (size_t i = 0; i < index; i++) {
-        if (strcmp(module->imports[i].name, module->imports[index].name) == 0)
-            return false;
-    }
-    return true;
-}
-
-static int write_import(struct buffer *glue, const struct wasm_import *import,
-                        const struct wasm_function_type *type, size_t slot)
-{
-    const char *result = c_type(type->results[0]);
-    size_t count = strlen(type->parameters);
-    int status = buffer_append_format(glue, "%s " IMPORT_PREFIX "%s(", result, import->name);
-    for (size_t i = 0; i < count; i++)
-        status |= buffer_append_format(glue, "%s%s p%zu", i == 0 ? "" : ", ",
-                                       c_type(type->parameters[i]), i);
-    status |= buffer_append_format(glue, "%s) {\n  %s((%s (*)(void*", count == 0 ? "void" : "",
-                                   type->results[0] == '\0' ? "" : "return ", result);
-    for (size_t i = 0; i < count; i++)
-        status |= buffer_append_format(glue, ", %s", c_type(type->parameters[i]));
-    status |=
-        buffer_append_format(glue, "))guest_host->imports[%zu])(guest_host->import_context", slot);
-    for (size_t i = 0; i < count; i++)
-        status |= buffer_append_format(glue, ", p%zu", i);
-    return status | buffer_append_text(glue, ");\n}\n");
-}
-
-static int write_imports(struct buffer *glue, const struct wasm_module *module)
-{
-    BUFFER_LOCAL struct buffer names = BUFFER_EMPTY;
-    int status = buffer_append_text(&names, "static const char *const import_names[] = {");
-    size_t slot = 0;
-    for (size_t i = 0; i < module->import_count; i++) {
-        const struct wasm_import *import = &module->imports[i];
-        if (!is_first_import(module, i))
-            continue;
-        status |= buffer_append_format(&names, "\"%s\", ", import->name);
-        status |= write_import(glue, import, &module->types[import->type], slot++);
-    }
-    status |= buffer_append_format(&names, "0};\n#define IMPORT_COUNT %zu\n", slot);
-    return status | buffer_append(glue, names.data, names.size);
-}
-
-/* wasm2c escapes 'Z' and everything but letters, digits and '_' in a name. */
-static bool is_plain_name(const char *name)
-{
-    for (const char *p = name; *p != '\0'; p++) {
-        bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p < 'Z') ||
-                     (*p >= '0' && *p <= '9') || *p == '_';
-        if (!plain)
-            return false;
-    }
-    return name[0] != '\0';
-}
-
-static bool is_callable(const struct wasm_module *module, const struct wasm_export *export)
-{
-    if (export->kind != 0 || !is_plain_name(export->name))
-        return false;
-    const struct wasm_function_type *type = wasm_module_function_type(module, export->index);
-    return type != NULL && strspn(type->parameters, "i") == strlen(type->parameters) &&
-           strlen(type->parameters) <= 8 &&
-           (type->results[0] == '\0' || strcmp(type->results, "i") == 0);
-}
-
-static int write_exports(struct buffer *glue, const struct wasm_module *module)
-{
-    BUFFER_LOCAL struct buffer table = BUFFER_EMPTY;
-    int status = buffer_append_text(&table, "static const struct guest_export exports[] = {\n");
-    size_t count = 0;
-    for (size_t i = 0; i < module->export_count; i++) {
-        const struct wasm_export *export = &module->exports[i];
-        if (!is_callable(module, export))
-            continue;
-        const struct wasm_function_type *type = wasm_module_function_type(module, export->index);
-        size_t parameters = strlen(type->parameters);
-        bool returns = type->results[0] != '\0';
-        status |= buffer_append_format(glue,
-                                       "static u32 call_%zu(const u32 *a) {\n  (void)a;\n  "
-                                       "%sZ_guestZ_%s(",
-                                       i, returns ? "return " : "", export->name);
-        for (size_t j = 0; j < parameters; j++)
-            status |= buffer_append_format(glue, "%sa[%zu]", j == 0 ? "" : ", ", j);
-        status |= buffer_append_format(glue, ");\n%s}\n", returns ? "" : "  return 0;\n");
-        status |= buffer_append_format(&table, "  {\"%s\", %zu, %d, call_%zu},\n", export->name,
-                                       parameters, returns ? 1 : 0, i);
-        count++;
-    }
-    status |= buffer_append_format(&table, "  {0, 0, 0, 0}};\n#define EXPORT_COUNT %zu\n", count);
-    return status | buffer_append(glue, table.data, table.size);
-}
-
-static int write_glue(const struct writer *writer, struct error *error)
-{
-    const struct wasm_module *module = writer->module;
-    BUFFER_LOCAL struct buffer glue = BUFFER_EMPTY;
-    bool has_stack_pointer = wasm_module_export(module, "__stack_pointer", 3) != NULL;
-    int status = buffer_append_text(&glue, "#include \"guest_object.h\"\n"
-                                           "#include \"guest_prelude.h\"\n"
-                                           "Z_guest_instance_t guest_state;\n"
-                                           "extern const struct guest_host *guest_host;\n"
-                                           "void guest_instantiate_module(void);\n");
-    status |= write_imports(&glue, module);
-    status |= write_exports(&glue, module);
-    if (has_stack_pointer)
-        status |= buffer_append_text(&glue, "static const u32 *stack_pointer(void) {\n"
-                                            "  return Z_guestZ___stack_pointer();\n}\n");
-    status |= buffer_append_format(&glue,
-                                   "static void instantiate(const struct guest_host *host) {\n"
-                                   "  guest_host = host;\n  guest_instantiate_module();\n}\n"
-                                   "__attribute__((visibility(\"default\")))\n"
-                                   "const struct guest_object " GUEST_OBJECT_SYMBOL " = {\n"
-                                   "  GUEST_OBJECT_ABI, IMPORT_COUNT, import_names, EXPORT_COUNT, "
-                                   "exports, %s, instantiate};\n",
-                                   has_stack_pointer ? "stack_pointer" : "0");
-    if (status != 0)
-        return out_of_memory(error);
-    return write_file(writer->directory, "guest_glue.c", glue.data, glue.size, error);
-}
-
 static int write_data(const struct writer *writer, struct error *error)
 {
     const struct wasm_module *module = writer->module;
@@ -630,7 +422,11 @@ static int write_all(struct writer *writer, struct error *error)
         write_file(directory, "guest_runtime.c", embedded_guest_runtime_c,
                    strlen(embedded_guest_runtime_c), error) != 0)
         return -1;
-    if (write_glue(writer, error) != 0 || write_data(writer, error) != 0)
+    BUFFER_LOCAL struct buffer glue = BUFFER_EMPTY;
+    if (object_glue_append(writer->module, &glue) != 0)
+        return out_of_memory(error);
+    if (write_file(directory, "guest_glue.c", glue.data, glue.size, error) != 0 ||
+        write_data(writer, error) != 0)
         return -1;
     return write_chunks(writer, error);
 }
@@ -697,7 +493,7 @@ int object_source_write(const char *directory, const struct wasm_module *module,
 int object_source_fingerprint(struct buffer *text)
 {
     /* Raise this number when this file changes what it writes. */
-    static const char version[] = "object source 1";
+    static const char version[] = "object source 2";
     const char *const parts[] = {version, embedded_guest_access_h, embedded_guest_runtime_c,
                                  embedded_guest_object_h};
     struct sha256_ctx context;
