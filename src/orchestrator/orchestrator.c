@@ -8,6 +8,7 @@
 #include "orchestrator/task_api.h"
 
 #include <event2/event.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -172,6 +173,8 @@ int orchestrator_serve(struct config *config, struct error *error)
     struct orchestrator orchestrator = {0};
     config_apply_logging(config, "orchestrator");
     config_forget_secrets(config);
+    /* A limit on the size of files (ulimit -f) is then an error of one write, as a full disk is. */
+    (void)signal(SIGXFSZ, SIG_IGN);
     int result = serve(&orchestrator, config, error);
     http_server_free(orchestrator.server);
     task_dispatcher_stop(orchestrator.api.dispatcher);

@@ -21,16 +21,18 @@ static bool is_session_id(const char *text)
 {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
                                   ":_-.";
-    return strspn(text, allowed) == strlen(text);
+    size_t size = strlen(text);
+    return size <= TASK_SESSION_ID_MAX && strspn(text, allowed) == size;
 }
 
-static bool is_one_of(const char *text, const char *const *words)
+/* The word of the list that is `text`, or NULL. */
+static const char *find_word(const char *text, const char *const *words)
 {
     for (; *words != NULL; words++) {
         if (strcmp(text, *words) == 0)
-            return true;
+            return *words;
     }
-    return false;
+    return NULL;
 }
 
 /* The submission's fields. `query` and `session_id` are borrowed from `body`. */
@@ -49,8 +51,7 @@ static int read_submission(const json_t *body, struct json_field_text *query,
     const struct json_field fields[] = {
         {"query", JSON_FIELD_TEXT, .required = true, .minimum = 1, .maximum = TASK_QUERY_BYTES_MAX,
          .text = query},
-        {"session_id", JSON_FIELD_TEXT, .minimum = 1, .maximum = TASK_SESSION_ID_MAX,
-         .text = session_id},
+        {"session_id", JSON_FIELD_TEXT, .minimum = 1, .text = session_id},
         {"context", JSON_FIELD_OBJECT, .value = &context},
         {"mode", JSON_FIELD_TEXT, .text = &mode},
         {"model_tier", JSON_FIELD_TEXT, .text = &tier},
@@ -68,13 +69,14 @@ static int read_submission(const json_t *body, struct json_field_text *query,
         return json_fault_set(fault, "query", "query is blank: say what to do");
     if (session_id->bytes != NULL && !is_session_id(session_id->bytes))
         return json_fault_set(fault, "session_id",
-                              "session_id may hold letters, digits and : _ - . only");
-    if (mode.bytes != NULL && !is_one_of(mode.bytes, modes))
+                              "session_id must be 1 to %d letters, digits and : _ - . only",
+                              TASK_SESSION_ID_MAX);
+    if (mode.bytes != NULL && find_word(mode.bytes, modes) == NULL)
         return json_fault_set(fault, "mode",
                               "mode must be simple, standard, complex or supervisor");
-    if (tier.bytes != NULL && !is_one_of(tier.bytes, tiers))
+    if (tier.bytes != NULL && find_word(tier.bytes, tiers) == NULL)
         return json_fault_set(fault, "model_tier", "model_tier must be small, medium or large");
-    if (provider.bytes != NULL && !is_one_of(provider.bytes, providers))
+    if (provider.bytes != NULL && find_word(provider.bytes, providers) == NULL)
         return json_fault_set(fault, "provider_override",
                               "provider_override must be offline or openai");
     return 0;
@@ -191,11 +193,12 @@ static int read_status(struct http_request *request, const char **status, struct
         return 0;
     if (strncmp(text, prefix, strlen(prefix)) == 0)
         text += strlen(prefix);
-    if (!is_one_of(text, known))
+    /* The text of a parameter lasts until the next one is read. */
+    *status = find_word(text, known);
+    if (*status == NULL)
         return json_fault_set(fault, "status",
                               "status must be QUEUED, RUNNING, COMPLETED, FAILED, CANCELLED or "
                               "TIMEOUT");
-    *status = text;
     return 0;
 }
 
