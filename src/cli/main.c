@@ -16,6 +16,7 @@ static const struct command commands[] = {
     {"wasi", command_wasi, "run any WASI module in the sandbox"},
     {"serve", command_serve, "start the services"},
     {"submit", command_submit, "send a task to the orchestrator and print its result"},
+    {"interpreter", command_interpreter, "show, add, build and check interpreters"},
     {"zygote", command_zygote, NULL},
 };
 

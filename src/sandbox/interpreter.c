@@ -2,7 +2,6 @@
 #include "sandbox/interpreter.h"
 
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +44,7 @@ static int beside_program(const char *tail, char folder[PATH_MAX])
     return written > 0 && written < PATH_MAX ? 0 : -1;
 }
 
-static bool is_plain_name(const char *name)
+bool interpreter_name_is_valid(const char *name)
 {
     static const char allowed[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
@@ -68,7 +67,7 @@ size_t interpreter_folders(char folders[INTERPRETER_FOLDERS_MAX][PATH_MAX])
 static int find_by_name(const char *name, struct buffer *path, struct error *error)
 {
     char folders[INTERPRETER_FOLDERS_MAX][PATH_MAX];
-    if (!is_plain_name(name))
+    if (!interpreter_name_is_valid(name))
         return error_set(error, ERROR_INVALID_REQUEST,
                          "\"%.100s\" is not the name of an interpreter: letters, digits, '.', '_' "
                          "and '-' only",

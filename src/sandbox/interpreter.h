@@ -6,6 +6,7 @@
 #include "base/error.h"
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #define INTERPRETER_DEFAULT "python-3.11"
@@ -13,6 +14,9 @@
 
 /* The folders in which a name is looked up, in order. Returns their number. */
 size_t interpreter_folders(char folders[INTERPRETER_FOLDERS_MAX][PATH_MAX]);
+
+/* Whether `name` may be an interpreter's: 1 to 100 of [A-Za-z0-9._-], not beginning with a dot. */
+bool interpreter_name_is_valid(const char *name);
 
 /* The file of the interpreter called `name`, appended to `path`.
  *
