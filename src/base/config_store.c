@@ -40,23 +40,17 @@ static bool is_other_type(const char *text)
     return end != text && *end == '\0';
 }
 
-static int fail_choice(const struct config_key_info *info, const char *text, struct error *error)
-{
-    return error_set(error, ERROR_INVALID_REQUEST, "%s: must be one of %s, not \"%.60s\"",
-                     info->name, info->choices, text);
-}
-
-static int check_choice(const struct config_key_info *info, const char *text, struct error *error)
+/* Whether `text` is one of the words in `choices`, which are separated by '|'. */
+static bool is_choice(const char *choices, const char *text)
 {
     size_t length = strlen(text);
-    const char *choice = info->choices;
-    for (;;) {
+    for (const char *choice = choices;; choice++) {
         size_t size = strcspn(choice, "|");
         if (size == length && memcmp(choice, text, size) == 0)
-            return 0;
-        if (choice[size] == '\0')
-            return fail_choice(info, text, error);
-        choice += size + 1;
+            return true;
+        choice += size;
+        if (*choice == '\0')
+            return false;
     }
 }
 
@@ -85,8 +79,9 @@ static int take_text(const struct config_key_row *row, struct yaml_value *value,
     if (value->shape != YAML_TEXT || (!value->quoted && is_other_type(value->text)))
         return error_set(error, ERROR_INVALID_REQUEST,
                          "%s: must be a text (in quotes when it looks like a number)", info->name);
-    if (info->type == CONFIG_CHOICE && check_choice(info, value->text, error) != 0)
-        return -1;
+    if (info->type == CONFIG_CHOICE && !is_choice(info->choices, value->text))
+        return error_set(error, ERROR_INVALID_REQUEST, "%s: must be one of %s, not \"%.60s\"",
+                         info->name, info->choices, value->text);
     const char *wrong = row->check == NULL ? NULL : row->check(value->text);
     if (wrong != NULL)
         return error_set(error, ERROR_INVALID_REQUEST, "%s: must %s", info->name, wrong);

@@ -136,8 +136,7 @@ static int fail_unknown(const char *name, const struct json_field *fields, size_
     BUFFER_LOCAL struct buffer known = BUFFER_EMPTY;
     for (size_t i = 0; i < count; i++) {
         if (fields[i].type != JSON_FIELD_UNSUPPORTED)
-            (void)buffer_append_format(&known, "%s%s", known.size == 0 ? "" : ", ",
-                                       fields[i].name);
+            (void)buffer_append_format(&known, "%s%s", known.size == 0 ? "" : ", ", fields[i].name);
     }
     return json_fault_set(fault, name, "unknown field; the fields are %s", buffer_text(&known));
 }

@@ -23,6 +23,11 @@ class AgentCore(Service):
         if ready:
             self.wait_ready()
 
+    def stop(self):
+        status = super().stop()
+        assert status == 0, self.text
+        return status
+
     def execute(self, code, timeout=60, **fields):
         """The answer object of an execution that must take place."""
         answer = self.call("POST", "/v1/execute", {"code": code, **fields}, timeout=timeout)
