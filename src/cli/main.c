@@ -17,6 +17,7 @@ static const struct command commands[] = {
     {"serve", command_serve, "start the services"},
     {"submit", command_submit, "send a task to the orchestrator and print its result"},
     {"interpreter", command_interpreter, "show, add, build and check interpreters"},
+    {"doctor", command_doctor, "check this machine and say how to mend what is not well"},
     {"zygote", command_zygote, NULL},
 };
 

@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +54,7 @@ const char *translate_flags(void)
 
 /* ---- finding ---- */
 
-static bool find_program(const char *name, char *path, size_t size)
+bool translate_find_program(const char *name, char *path, size_t size)
 {
     const char *search = getenv("PATH");
     if (search == NULL || search[0] == '\0')
@@ -74,9 +73,9 @@ static bool find_program(const char *name, char *path, size_t size)
 
 int translate_find_tools(struct translate_tools *tools, struct error *error)
 {
-    bool wasm2c = find_program("wasm2c", tools->wasm2c, sizeof(tools->wasm2c));
-    bool clang = find_program("clang-19", tools->clang, sizeof(tools->clang)) ||
-                 find_program("clang", tools->clang, sizeof(tools->clang));
+    bool wasm2c = translate_find_program("wasm2c", tools->wasm2c, sizeof(tools->wasm2c));
+    bool clang = translate_find_program("clang-19", tools->clang, sizeof(tools->clang)) ||
+                 translate_find_program("clang", tools->clang, sizeof(tools->clang));
     if (wasm2c && clang)
         return 0;
     return error_set(error, ERROR_INTERNAL,

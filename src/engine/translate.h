@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "engine/wasm_module.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Told about each step and, while it lasts, about once a second. `elapsed_ms` counts from the start
@@ -21,6 +22,9 @@ struct translate_tools {
     char wasm2c[4096];
     char clang[4096];
 };
+
+/* Finds a program in the absolute folders of PATH. */
+bool translate_find_program(const char *name, char *path, size_t size);
 
 /* Finds the tools. ERROR_INTERNAL, naming the packages to install, when one is missing. */
 int translate_find_tools(struct translate_tools *tools, struct error *error);
