@@ -1,0 +1,8 @@
+;; An entry of the table that was never set.
+(module
+  (type $plain (func))
+  (memory (export "memory") 1)
+  (table 2 funcref)
+  (elem (i32.const 0) $none)
+  (func $none)
+  (func (export "_start") (call_indirect (type $plain) (i32.const 1))))

@@ -1,0 +1,4 @@
+;; The last byte of the word lies beyond the memory.
+(module
+  (memory (export "memory") 1)
+  (func (export "_start") (drop (i32.load (i32.const 65533)))))
