@@ -96,7 +96,8 @@ static int check_trust(const char *path, struct error *error)
     return 0;
 }
 
-static int open_cache(struct cache *cache, struct error *error)
+/* `make`: makes the folders that are not there. */
+static int open_cache(struct cache *cache, bool make, struct error *error)
 {
     BUFFER_LOCAL struct buffer root = BUFFER_EMPTY;
     if (object_cache_directory(&root, error) != 0)
@@ -104,10 +105,10 @@ static int open_cache(struct cache *cache, struct error *error)
     if (buffer_append_format(&cache->objects, "%s/objects", buffer_text(&root)) != 0 ||
         buffer_append_format(&cache->memos, "%s/digests", buffer_text(&root)) != 0)
         return no_memory(error);
-    if (make_directory(buffer_text(&cache->objects), error) != 0 ||
-        check_trust(buffer_text(&cache->objects), error) != 0)
+    if (make && (make_directory(buffer_text(&cache->objects), error) != 0 ||
+                 make_directory(buffer_text(&cache->memos), error) != 0))
         return -1;
-    if (make_directory(buffer_text(&cache->memos), error) != 0)
+    if (check_trust(buffer_text(&cache->objects), error) != 0)
         return -1;
     return check_trust(buffer_text(&cache->memos), error);
 }
@@ -338,7 +339,7 @@ int object_cache_get(const char *wasm_path, const struct engine_import *imports,
     BUFFER_LOCAL struct buffer name = BUFFER_EMPTY;
     BUFFER_LOCAL struct buffer object = BUFFER_EMPTY;
     struct translate_tools tools;
-    if (open_cache(&cache, error) != 0 || name_prefix(&cache, wasm_path, &name, error) != 0)
+    if (open_cache(&cache, true, error) != 0 || name_prefix(&cache, wasm_path, &name, error) != 0)
         return -1;
     bool have_tools = translate_find_tools(&tools, NULL) == 0;
     if (have_tools && name_tools(&cache, &tools, &name, error) != 0)
@@ -375,7 +376,7 @@ bool object_cache_has(const char *wasm_path)
     BUFFER_LOCAL struct buffer name = BUFFER_EMPTY;
     BUFFER_LOCAL struct buffer path = BUFFER_EMPTY;
     struct translate_tools tools;
-    if (open_cache(&cache, NULL) != 0 || name_prefix(&cache, wasm_path, &name, NULL) != 0)
+    if (open_cache(&cache, false, NULL) != 0 || name_prefix(&cache, wasm_path, &name, NULL) != 0)
         return false;
     if (translate_find_tools(&tools, NULL) == 0 && name_tools(&cache, &tools, &name, NULL) != 0)
         return false;

@@ -35,7 +35,7 @@ int object_cache_get(const char *wasm_path, const struct engine_import *imports,
                      translate_progress *progress, void *argument, struct buffer *path,
                      struct error *error);
 
-/* Whether object_cache_get would answer without translating. */
+/* Whether object_cache_get would answer without translating. Makes no folder. */
 bool object_cache_has(const char *wasm_path);
 
 #endif
