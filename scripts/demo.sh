@@ -79,7 +79,7 @@ start_services() {
     read -r -a ports <<<"$(choose_ports)"
     export SHANNON_ORCHESTRATOR_PORT=${ports[0]} SHANNON_LLM_PORT=${ports[1]} SHANNON_AGENT_CORE_PORT=${ports[2]}
     export SHANNON_ORCHESTRATOR_DATABASE=$state/tasks.db SHANNON_CONFIG=$REPOSITORY/config/shannon.yaml
-    export PYTHON_WASI_WASM_PATH=$INTERPRETER
+    export PYTHON_WASI_WASM_PATH=$INTERPRETER SHANNON_URL=http://127.0.0.1:${ports[0]}
     printf 'orchestrator %s, llm-service %s, agent-core %s\n' "${ports[@]}"
     [[ ${ports[*]} == "8080 8000 50051" ]] ||
         printf '(something else listens on a default port here, so a free one was taken)\n'

@@ -35,7 +35,7 @@ packages_for() {
                 libsqlite3-dev libseccomp-dev nettle-dev libcurl4-openssl-dev libcmocka-dev
             ;;
         run)
-            printf '%s\n' wabt clang-19 lld-19 libcurl4 ca-certificates curl python3
+            printf '%s\n' wabt clang-19 lld-19 libcurl4 ca-certificates curl jq python3
             ;;
         interpreter)
             "$REPOSITORY/interpreters/cpython/build.sh" --list-packages
