@@ -2,8 +2,8 @@
  * is gone by then. */
 #include "cli/supervise.h"
 
+#include "agent_core/execution_answer.h"
 #include "base/interruption.h"
-#include "base/json_text.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "sandbox/execution_status.h"
@@ -31,42 +31,9 @@ static void on_signal(evutil_socket_t number, short what, void *argument)
     execution_cancel(supervision->execution);
 }
 
-static json_t *bytes_json(const struct buffer *bytes)
-{
-    return json_text_from_bytes(buffer_text(bytes), bytes->size);
-}
-
-static json_t *error_json(const struct execution_result *result)
-{
-    if (result->status == ERROR_OK)
-        return json_null();
-    json_t *error = json_object();
-    bool raised = result->error_type.size > 0;
-    json_object_set_new(error, "type",
-                        raised ? bytes_json(&result->error_type)
-                               : json_string(error_kind_name(result->status)));
-    json_object_set_new(error, "message",
-                        raised ? bytes_json(&result->error_message) : json_string(result->message));
-    json_object_set_new(error, "traceback", bytes_json(&result->traceback));
-    return error;
-}
-
 static void print_json(const struct execution_result *result)
 {
-    json_t *usage = json_object();
-    json_object_set_new(usage, "wall_ms", json_integer((json_int_t)result->wall_ms));
-    json_object_set_new(usage, "cpu_ms", json_integer((json_int_t)result->cpu_ms));
-    json_object_set_new(usage, "peak_memory_bytes",
-                        json_integer((json_int_t)result->peak_memory_bytes));
-    json_t *answer = json_object();
-    json_object_set_new(answer, "status", json_string(error_kind_name(result->status)));
-    json_object_set_new(answer, "exit_code", json_integer(result->exit_code));
-    json_object_set_new(answer, "stdout", bytes_json(&result->stdout_bytes));
-    json_object_set_new(answer, "stderr", bytes_json(&result->stderr_bytes));
-    json_object_set_new(answer, "stdout_truncated", json_boolean(result->stdout_truncated));
-    json_object_set_new(answer, "stderr_truncated", json_boolean(result->stderr_truncated));
-    json_object_set_new(answer, "error", error_json(result));
-    json_object_set_new(answer, "usage", usage);
+    json_t *answer = execution_answer(result, NULL);
     char *text = json_dumps(answer, 0);
     json_decref(answer);
     if (text != NULL)

@@ -65,6 +65,21 @@ int wasi_host_add_argument(struct wasi_host *host, const char *text, struct erro
     return string_list_add(&host->arguments, "arguments", text, error);
 }
 
+/* Takes out the string that begins with the first `size` bytes of `prefix`, if there is one. */
+static void string_list_remove(struct string_list *list, const char *prefix, size_t size)
+{
+    char *end = list->text.data + list->text.size;
+    for (char *item = list->text.data; item < end; item += strlen(item) + 1) {
+        if (strncmp(item, prefix, size) != 0)
+            continue;
+        size_t removed = strlen(item) + 1;
+        memmove(item, item + removed, (size_t)(end - item) - removed);
+        list->text.size -= removed;
+        list->count--;
+        return;
+    }
+}
+
 int wasi_host_add_variable(struct wasi_host *host, const char *text, struct error *error)
 {
     const char *equals = strchr(text, '=');
@@ -72,6 +87,8 @@ int wasi_host_add_variable(struct wasi_host *host, const char *text, struct erro
         return error_set(error, ERROR_INVALID_REQUEST,
                          "an environment variable is written NAME=VALUE with a name, not '%.64s'",
                          text);
+    if (host->variables.count > 0)
+        string_list_remove(&host->variables, text, (size_t)(equals - text) + 1);
     return string_list_add(&host->variables, "environment variables", text, error);
 }
 

@@ -39,9 +39,9 @@ void wasi_host_set_memory(struct wasi_host *host, struct linear_memory *memory);
 /* Closes every host descriptor the host owns. Accepts NULL. */
 void wasi_host_free(struct wasi_host *host);
 
-/* Appends one argument, or one NAME=VALUE; the text is copied. -1 when memory is short, when the
- * total of the list passes 16 MiB, or when a variable has no name or no "="
- * (ERROR_INVALID_REQUEST). */
+/* Appends one argument, or one NAME=VALUE, which takes the place of an earlier one of that name;
+ * the text is copied. -1 when memory is short, when the total of the list passes 16 MiB, or when a
+ * variable has no name or no "=" (ERROR_INVALID_REQUEST). */
 int wasi_host_add_argument(struct wasi_host *host, const char *text, struct error *error);
 int wasi_host_add_variable(struct wasi_host *host, const char *text, struct error *error);
 
