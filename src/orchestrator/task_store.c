@@ -193,6 +193,20 @@ static int prepare(struct task_store *store, struct error *error)
     return 0;
 }
 
+/* SQLite opens what it may not write for reading only, and fails later in other words. */
+static int open_file(struct task_store *store, struct error *error)
+{
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    if (make_parent_folders(store->path, error) != 0)
+        return -1;
+    if (sqlite3_open_v2(store->path, &store->database, flags, NULL) != SQLITE_OK)
+        return fail(store, "open the store", error);
+    if (sqlite3_db_readonly(store->database, "main") != 0)
+        return error_set(error, ERROR_INTERNAL, "The task store %s cannot be written%s",
+                         store->path, advice(SQLITE_READONLY));
+    return 0;
+}
+
 struct task_store *task_store_open(const char *path, struct error *error)
 {
     struct task_store *store = calloc(1, sizeof(*store));
@@ -207,19 +221,8 @@ struct task_store *task_store_open(const char *path, struct error *error)
         return NULL;
     }
     memcpy(store->path, path, strlen(path) + 1);
-    int result = make_parent_folders(path, error);
-    if (result == 0 &&
-        sqlite3_open_v2(path, &store->database,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                        NULL) != SQLITE_OK)
-        result = fail(store, "open the store", error);
-    if (result == 0)
-        result = configure(store, error);
-    if (result == 0)
-        result = task_store_schema_update(store->database, path, error);
-    if (result == 0)
-        result = prepare(store, error);
-    if (result != 0) {
+    if (open_file(store, error) != 0 || configure(store, error) != 0 ||
+        task_store_schema_update(store->database, path, error) != 0 || prepare(store, error) != 0) {
         task_store_close(store);
         return NULL;
     }

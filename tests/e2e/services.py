@@ -144,7 +144,8 @@ class Service:
 
     def __exit__(self, *_):
         if self.process.poll() is None:
-            self.stop()
+            status = self.stop()
+            assert status == 0, f"{self.name} ended with status {status}\n{self.text[-4000:]}"
 
 
 def agent_core(folder, **settings):
