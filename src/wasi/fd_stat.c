@@ -110,9 +110,11 @@ uint32_t preview1_fd_fdstat_set_flags(void *context, uint32_t fd, uint32_t flags
     /* Linux cannot change the sync flags of an open file; see fcntl(2), F_SETFL. */
     if ((changed & SYNC_FLAGS) != 0)
         return WASI_ERRNO_NOTSUP;
-    if ((changed & WASI_FDFLAGS_APPEND) != 0) {
-        if (descriptor->kind != DESCRIPTOR_FILE)
-            return WASI_ERRNO_NOTSUP;
+    if ((changed & WASI_FDFLAGS_APPEND) != 0 && descriptor->kind != DESCRIPTOR_FILE)
+        return WASI_ERRNO_NOTSUP;
+    /* A file that is open for reading only has no use for it, and beneath a read-only preopen a
+     * seccomp filter may not allow it. */
+    if ((changed & WASI_FDFLAGS_APPEND) != 0 && descriptor->changeable) {
         int append = (flags & WASI_FDFLAGS_APPEND) != 0 ? O_APPEND : 0;
         if (fcntl(descriptor->host_fd, F_SETFL, append | O_NONBLOCK) != 0)
             return errno_from_host(errno);

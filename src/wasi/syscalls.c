@@ -1,5 +1,5 @@
-/* The list behind src/wasi/syscalls.h. Invariant: a call that changes a name, a file's contents or
- * its attributes is marked so, unless it needs a descriptor that only a writable preopen gives. */
+/* The list behind src/wasi/syscalls.h. Invariant: a marked call is never made, whatever the guest
+ * asks for, unless there is a writable preopen. */
 #include "wasi/syscalls.h"
 
 #include <fcntl.h>
@@ -10,7 +10,8 @@
 const struct wasi_syscall wasi_syscalls[] = {
     {SYS_readv, false, 0, "fd_read"},
     {SYS_preadv, false, 0, "fd_pread"},
-    {SYS_writev, false, 0, "fd_write; standard output needs it beneath read-only preopens too"},
+    {SYS_writev, false, 0, "fd_write, if only on standard output"},
+    {SYS_pwritev, false, 0, "fd_pwrite, if only on standard output that is a file"},
     {SYS_lseek, false, 0, "fd_seek, fd_tell, poll_oneoff"},
     {SYS_fsync, false, 0, "fd_sync"},
     {SYS_fdatasync, false, 0, "fd_datasync"},
@@ -28,7 +29,6 @@ const struct wasi_syscall wasi_syscalls[] = {
     {SYS_ppoll, false, 0, "poll_oneoff, and waiting on standard descriptors"},
     {SYS_ioctl, false, FIONREAD, "poll_oneoff: bytes to read"},
     {SYS_sched_yield, false, 0, "sched_yield"},
-    {SYS_pwritev, true, 0, "fd_pwrite"},
     {SYS_ftruncate, true, 0, "fd_filestat_set_size"},
     {SYS_fallocate, true, 0, "fd_allocate"},
     {SYS_fcntl, true, F_SETFL, "fd_fdstat_set_flags: append"},

@@ -3,11 +3,10 @@
  * no host descriptor may be left open.
  *
  *     meson setup build-fuzz -Dfuzzing=true -Db_lundef=false (with CC=clang-19)
- *     build-fuzz/tests/fuzz/fuzz_wasi_calls -max_total_time=600 CORPUS
+ *     TMPDIR=/dev/shm build-fuzz/tests/fuzz/fuzz_wasi_calls -max_total_time=600 -len_control=0
+ * CORPUS
  */
-#include "test_wasi_call.h"
-#include "wasi/abi.h"
-#include "wasi/guest_memory.h"
+#include "test_wasi_random_calls.h"
 #include "wasi/wasi_host.h"
 
 #include <fcntl.h>
@@ -24,52 +23,19 @@
 
 #define MEMORY_SIZE (2u * WASM_PAGE_SIZE)
 #define GUARD_SIZE ((size_t)1 << 20)
-#define IMPORTS 46u
-#define CALLS_MAX 64
 #define FILE_SIZE_MAX ((rlim_t)1 << 20)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 _Noreturn void __wrap_guest_exit(uint32_t code);
 
-static char folder[] = "/tmp/shannon-fuzz-XXXXXX";
+static char folder[64];
 static int folder_fd;
 static struct linear_memory memory;
 static jmp_buf after_exit;
 static struct stat outside_before[4];
 
 static const char *const watched[] = {"outside", "outside/secret", "ro", "ro/file"};
-
-static const char *const paths[] = {
-    "file",
-    "sub",
-    "sub/deep",
-    ".",
-    "..",
-    "../outside",
-    "../outside/secret",
-    "link",
-    "link/",
-    "out",
-    "out/",
-    "/",
-    "/etc/passwd",
-    "new",
-    "new/",
-    "sub/..",
-    "sub/../..",
-    "out/secret",
-    "loop",
-    "sub/new",
-    "a\nb",
-    "loop/x",
-    "../ro/file",
-    "sub/./deep",
-    "//",
-    "./file",
-    "file/",
-    "hard",
-};
 
 _Noreturn void __wrap_guest_exit(uint32_t code)
 {
@@ -128,6 +94,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
+    const char *base = getenv("TMPDIR");
+    (void)snprintf(folder, sizeof(folder), "%s/shannon-fuzz-XXXXXX",
+                   base == NULL || strlen(base) > 30 ? "/tmp" : base);
     require(mkdtemp(folder) != NULL, "mkdtemp");
     (void)atexit(remove_folder);
     folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -167,87 +136,6 @@ static struct wasi_host *make_host(int null)
     return host;
 }
 
-struct input {
-    const uint8_t *data;
-    size_t size;
-};
-
-static uint64_t take(struct input *input, size_t bytes)
-{
-    uint64_t value = 0;
-    for (size_t i = 0; i < bytes && input->size > 0; i++, input->data++, input->size--)
-        value = value << 8 | *input->data;
-    return value;
-}
-
-/* Values that get somewhere more often than any would: descriptors, addresses that are prepared,
- * the edges. */
-static uint64_t take_argument(struct input *input, char type)
-{
-    uint8_t how = (uint8_t)take(input, 1);
-    switch (how % 8) {
-    case 0:
-        return how / 8 % 8;
-    case 1:
-        return 0x1000u + 0x100u * (how / 8u);
-    case 2:
-        return take(input, 1);
-    case 3:
-        return take(input, 2);
-    case 4:
-        return MEMORY_SIZE - how / 8u;
-    case 5:
-        return UINT64_MAX - how / 8u;
-    case 6:
-        return UINT64_C(1) << (how / 8 + (type == 'I' ? take(input, 1) % 33 : 0));
-    default:
-        return take(input, type == 'I' ? 8 : 4);
-    }
-}
-
-/* Puts a path, two vectors or a number where the addresses of take_argument point. */
-static void poke(struct input *input)
-{
-    uint32_t address = (uint32_t)(0x1000u + 0x100u * (take(input, 1) % 32));
-    uint8_t what = (uint8_t)take(input, 1);
-    if (what % 4 == 0) {
-        store_u64(memory.base + address, take(input, 8));
-    } else if (what % 4 == 1) {
-        for (uint32_t i = 0; i < 4; i++)
-            store_u32(memory.base + address + i * 4, (uint32_t)take_argument(input, 'i'));
-    } else {
-        const char *path = paths[take(input, 1) % (sizeof(paths) / sizeof(paths[0]))];
-        memcpy(memory.base + address, path, strlen(path));
-    }
-}
-
-/* A poll that would wait gets a first subscription that does not. */
-static void end_the_wait(const uint64_t *arguments)
-{
-    uint8_t *subscription =
-        linear_memory_at(&memory, (uint32_t)arguments[0], WASI_SUBSCRIPTION_SIZE);
-    if (subscription != NULL)
-        memset(subscription, 0, WASI_SUBSCRIPTION_SIZE);
-}
-
-static void run_calls(struct wasi_host *host, struct input *input)
-{
-    for (int calls = 0; calls < CALLS_MAX && input->size > 0; calls++) {
-        uint8_t which = (uint8_t)take(input, 1);
-        if (which >= 192) {
-            poke(input);
-            continue;
-        }
-        const struct engine_import *import = &wasi_preview1_imports[which % IMPORTS];
-        uint64_t arguments[9] = {0};
-        for (size_t i = 0; import->parameters[i] != '\0'; i++)
-            arguments[i] = take_argument(input, import->parameters[i]);
-        if (strcmp(import->name, "poll_oneoff") == 0)
-            end_the_wait(arguments);
-        (void)guest_call(host, import, arguments);
-    }
-}
-
 static void check_outside(void)
 {
     for (int i = 0; i < 4; i++) {
@@ -261,7 +149,6 @@ static void check_outside(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct input input = {.data = data, .size = size};
     make_writable_folder();
     memset(memory.base, 0, MEMORY_SIZE);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -269,7 +156,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     (void)close(lowest);
     struct wasi_host *host = make_host(null);
     if (setjmp(after_exit) == 0)
-        run_calls(host, &input);
+        random_calls_run(host, &memory, data, size);
     wasi_host_free(host);
     int lowest_after = dup(null);
     (void)close(lowest_after);

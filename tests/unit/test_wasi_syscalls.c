@@ -1,10 +1,11 @@
 /* src/wasi/syscalls.c: the host works beneath a filter that allows what that list names and nothing
  * else, and without the marked calls a read-only preopen still works. */
 #include "test_wasi_fixture.h"
+#include "test_wasi_random_calls.h"
 
 #include "wasi/syscalls.h"
 
-#include <errno.h>
+#include <fcntl.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -56,12 +57,15 @@ static bool reading_works(struct fixture *fixture, uint32_t directory)
     uint32_t fd;
     uint32_t folder;
     char text[32];
-    bool good = expect(guest_open_follow(fixture, directory, "file", 0, READ_ONLY, &fd), 0);
+    bool good = expect(guest_open_follow(fixture, directory, "file", 0,
+                                         READ_ONLY | WASI_RIGHT_FD_FDSTAT_SET_FLAGS, &fd),
+                       0);
     good &= expect(guest_read(fixture, fd, text, sizeof(text)), 0);
     good &= strcmp(text, "0123456789") == 0;
     good &= expect(preview1_fd_pread(host, fd, VECTORS_AT, 1, 0, RESULT_AT), 0);
     good &= expect(preview1_fd_seek(host, fd, 0, 0, RESULT_AT), 0);
     good &= expect(preview1_fd_filestat_get(host, fd, RESULT_AT), 0);
+    good &= expect(preview1_fd_fdstat_set_flags(host, fd, WASI_FDFLAGS_APPEND), 0);
     good &= expect(preview1_fd_sync(host, directory), 0);
     good &= expect(guest_open_directory(fixture, directory, "sub", &folder), 0);
     good &= expect(preview1_fd_readdir(host, folder, BUFFER_AT, 1000, 0, RESULT_AT), 0);
@@ -158,6 +162,62 @@ static void reading_needs_no_call_that_changes_files(void **state)
     assert_int_equal(beneath_filter(fixture, false), 0);
 }
 
+#define HOSTS 400
+
+/* A host with nothing that could wait and only a read-only preopen. */
+static struct wasi_host *make_reading_host(struct fixture *fixture, int null, int output)
+{
+    struct error error = ERROR_NONE;
+    struct wasi_host *host = wasi_host_new(&fixture->memory);
+    int folder = openat(fixture->folder_fd, "ro", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (host == NULL || wasi_host_set_standard(host, 0, null, &error) != 0 ||
+        wasi_host_set_standard(host, 1, output, &error) != 0 ||
+        wasi_host_set_standard(host, 2, null, &error) != 0 ||
+        wasi_host_add_preopen(host, folder, "/ro", false, &error) != 0)
+        _exit(100);
+    return host;
+}
+
+static _Noreturn void make_random_calls(struct fixture *fixture, int null, int output)
+{
+    static struct wasi_host *hosts[HOSTS];
+    static uint8_t bytes[400];
+    static uint32_t seed = 1;
+    for (int i = 0; i < HOSTS; i++)
+        hosts[i] = make_reading_host(fixture, null, output);
+    if (enter_filter(false) != 0)
+        _exit(101);
+    for (volatile int i = 0; i < HOSTS; i++) {
+        for (size_t b = 0; b < sizeof(bytes); b++) {
+            seed = seed * 1103515245u + 12345u;
+            bytes[b] = (uint8_t)(seed >> 16);
+        }
+        if (setjmp(exit_target) == 0)
+            random_calls_run(hosts[i], &fixture->memory, bytes, sizeof(bytes));
+        wasi_host_free(hosts[i]);
+    }
+    _exit(0);
+}
+
+/* Whatever a guest asks for: the filter of a read-only preopen kills no one. */
+static void no_request_leads_to_another_call(void **state)
+{
+    struct fixture *fixture = *state;
+    host_symlink(fixture, "file", "ro/link");
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int output = openat(fixture->folder_fd, "outside/secret", O_RDWR | O_CLOEXEC);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        make_random_calls(fixture, null, output);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    (void)close(null);
+    (void)close(output);
+    host_check_content(fixture, "ro/file", "0123456789");
+}
+
 #endif
 
 static void no_call_makes_a_process_or_a_socket(void **state)
@@ -181,6 +241,7 @@ int main(void)
 #ifndef INSTRUMENTED
         WASI_TEST(the_listed_calls_are_enough),
         WASI_TEST(reading_needs_no_call_that_changes_files),
+        WASI_TEST(no_request_leads_to_another_call),
 #endif
         cmocka_unit_test(no_call_makes_a_process_or_a_socket),
     };
