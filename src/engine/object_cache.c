@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LOCK_POLL_MS 50
@@ -261,6 +262,27 @@ static int publish(const struct cache *cache, const char *directory, const char 
     return 0;
 }
 
+/* Removes what a former version of this program or of the tools made of the same module. One that
+ * is less than a day old may still be in use by such a version. */
+static void remove_superseded(const struct cache *cache, const char *object_path)
+{
+    const char *name = strrchr(object_path, '/') + 1;
+    DIR *directory = opendir(buffer_text(&cache->objects));
+    if (directory == NULL)
+        return;
+    const struct dirent *entry;
+    while ((entry = readdir(directory)) != NULL) {
+        struct stat status;
+        bool same_module = strncmp(entry->d_name, name, KEY_PART + 1) == 0;
+        bool current = strncmp(entry->d_name, name, strlen(name)) == 0;
+        if (same_module && !current &&
+            fstatat(dirfd(directory), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISREG(status.st_mode) && status.st_mtim.tv_sec + 86400 < time(NULL))
+            (void)unlinkat(dirfd(directory), entry->d_name, 0);
+    }
+    (void)closedir(directory);
+}
+
 static int translate_mapped(const struct cache *cache, const struct translate_tools *tools,
                             const struct wasm_module *module, const char *wasm_path,
                             const char *object_path, translate_progress *progress, void *argument,
@@ -280,6 +302,8 @@ static int translate_mapped(const struct cache *cache, const struct translate_to
                          processors < 1 ? 1 : (unsigned)processors, progress, argument, error);
     if (result == 0)
         result = publish(cache, buffer_text(&directory), object_path, error);
+    if (result == 0)
+        remove_superseded(cache, object_path);
     remove_directory(buffer_text(&directory));
     return result;
 }
