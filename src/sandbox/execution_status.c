@@ -53,6 +53,8 @@ static void decide_failure(enum error_kind kind, const char *message,
         exit_code = EXIT_INTERPRETER_NOT_FOUND;
     if (kind == ERROR_MEMORY_LIMIT || kind == ERROR_KILLED)
         exit_code = EXIT_KILLED;
+    if (kind == ERROR_TRAP || kind == ERROR_STACK_EXHAUSTED) /* in the module's start function */
+        exit_code = EXIT_TRAPPED;
     set_status(result, kind == ERROR_OK ? ERROR_INTERNAL : kind, exit_code, "%s", message);
 }
 
