@@ -4,7 +4,7 @@
  *   GET  /health        this process serves
  *   GET  /ready         agent-core is ready too
  *
- * docs/api.md describes the fields.
+ * The fields of a query and of its answer are described in agent_query.h.
  */
 #ifndef SHANNON_LLM_SERVICE_LLM_SERVICE_H
 #define SHANNON_LLM_SERVICE_LLM_SERVICE_H

@@ -2,7 +2,7 @@
 
 Each service listens on a port that the kernel chose, in a folder of its own, with nothing of the
 caller's configuration. The program is the one that SHANNON_PROGRAM names, else build/shannon; the
-interpreter the one that PYTHON_WASI_WASM_PATH names, else wasm-interpreters/python-3.11.wasm.
+interpreter the one that SHANNON_INTERPRETER names, else wasm-interpreters/python-3.11.wasm.
 """
 import http.client
 import json
@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(os.environ.get("SHANNON_PROGRAM") or ROOT / "build" / "shannon").resolve()
-INTERPRETER = Path(os.environ.get("PYTHON_WASI_WASM_PATH")
+INTERPRETER = Path(os.environ.get("SHANNON_INTERPRETER")
                    or ROOT / "wasm-interpreters" / "python-3.11.wasm").resolve()
 
 # A start of agent-core may have to translate the interpreter first.
@@ -64,8 +64,8 @@ def call(url, method, path, body=None, headers=None, timeout=60):
 
 def environment(folder, **settings):
     """The environment of a service: the settings, and of the caller's only what a program needs."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "XDG_CACHE_HOME", "LANG")
-            if name in os.environ}
+    needed = ("PATH", "HOME", "TMPDIR", "LANG", "XDG_CACHE_HOME", "SHANNON_CACHE_DIR")
+    kept = {name: os.environ[name] for name in needed if name in os.environ}
     kept.update({
         "PYTHON_WASI_WASM_PATH": str(INTERPRETER),
         "SHANNON_LOGGING_FORMAT": "json",

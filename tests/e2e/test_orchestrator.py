@@ -183,7 +183,8 @@ def test_a_wrong_submission_names_the_field_and_stores_nothing(orchestrator, bod
 
 @pytest.mark.parametrize("query, field", [
     ("limit=0", "limit"), ("limit=101", "limit"), ("limit=x", "limit"), ("limit=-1", "limit"),
-    ("offset=-1", "offset"), ("offset=99999999999999999999", "offset"), ("status=PENDING", "status"),
+    ("offset=-1", "offset"), ("offset=99999999999999999999", "offset"),
+    ("status=PENDING", "status"),
 ])
 def test_a_wrong_list_names_the_parameter(orchestrator, query, field):
     answer = orchestrator.call("GET", f"/api/v1/tasks?{query}")
@@ -202,6 +203,33 @@ def test_health_and_readiness(orchestrator):
     for path in ("/ready", "/readiness"):
         answer = orchestrator.call("GET", path)
         assert (answer.status, answer.json["status"]) == (200, "ready")
+
+
+# The guide's four troubles, in its words
+
+def test_troubles_are_named_as_in_the_guide(tmp_path):
+    with services.agent_core(tmp_path, SHANNON_WASI_EXECUTION_TIMEOUT_MS=1000) as core, \
+            services.llm_service(tmp_path, core.url) as llm, \
+            services.orchestrator(tmp_path, llm.url) as service:
+        task = run(service, "Execute Python:\nprint('begun', flush=True)\nwhile True: pass")
+        assert task["status"] == "TASK_STATUS_FAILED" and "Execution timeout" in task["error"]
+        assert task["metadata"]["error_kind"] == "timeout" and task["result"] == "begun"
+        task = run(service, "Execute Python: x = bytearray(10**9)")
+        assert task["status"] == "TASK_STATUS_FAILED" and "Memory limit exceeded" in task["error"]
+        task = run(service, "Execute Python: import pandas")
+        assert task["status"] == "TASK_STATUS_FAILED" and "Module not found" in task["error"]
+
+
+def test_a_missing_interpreter_is_named_as_in_the_guide(tmp_path):
+    nowhere = tmp_path / "python-3.11.4.wasm"
+    with services.Service("agent-core", tmp_path, PYTHON_WASI_WASM_PATH=nowhere) as core, \
+            services.llm_service(tmp_path, core.url) as llm, \
+            services.orchestrator(tmp_path, llm.url) as service:
+        task = run(service, "Execute Python: print(1)")
+        assert task["status"] == "TASK_STATUS_FAILED"
+        assert "Python WASI interpreter not found" in task["error"]
+        assert str(nowhere) in task["error"]
+        assert task["metadata"]["error_kind"] == "interpreter_not_found"
 
 
 # What is not lost
