@@ -218,6 +218,14 @@ static bool find_object(const struct cache *cache, const char *prefix, struct bu
 
 /* ---- making ---- */
 
+static int cannot_write(const struct cache *cache, int problem, struct error *error)
+{
+    return error_set_errno(error, ERROR_INTERNAL, problem,
+                           "cannot write to the cache folder %s (a full disk, or no permission); "
+                           "set SHANNON_CACHE_DIR to another",
+                           buffer_text(&cache->objects));
+}
+
 static void remove_directory(const char *path)
 {
     DIR *directory = opendir(path);
@@ -294,8 +302,7 @@ static int translate_mapped(const struct cache *cache, const struct translate_to
     /* The lock is held, so a folder of that name was left by a process that died. */
     remove_directory(buffer_text(&directory));
     if (mkdir(buffer_text(&directory), 0700) != 0)
-        return error_set_errno(error, ERROR_INTERNAL, errno, "cannot make %s",
-                               buffer_text(&directory));
+        return cannot_write(cache, errno, error);
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     int result =
         translate_module(tools, wasm_path, module, buffer_text(&directory),
@@ -378,10 +385,7 @@ int object_cache_get(const char *wasm_path, const struct engine_import *imports,
         return error_set(error, ERROR_KILLED,
                          "interrupted while waiting for another process that is translating");
     if (lock < 0)
-        return error_set_errno(error, ERROR_INTERNAL, errno,
-                               "cannot write to the cache folder %s (a full disk, or no "
-                               "permission); set SHANNON_CACHE_DIR to another",
-                               buffer_text(&cache.objects));
+        return cannot_write(&cache, errno, error);
     int result = 0;
     if (!find_object(&cache, buffer_text(&name), path)) {
         result = check_and_translate(&cache, have_tools ? &tools : NULL, wasm_path, imports,
