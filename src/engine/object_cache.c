@@ -75,10 +75,11 @@ static int make_directory(const char *path, struct error *error)
     }
     if (mkdir(path, 0700) == 0 || errno == EEXIST)
         return 0;
-    return error_set_errno(error, ERROR_INTERNAL, errno,
-                           "cannot make the cache folder %s; set SHANNON_CACHE_DIR to one that can "
-                           "be written",
-                           path);
+    return error_set(
+        error, ERROR_INTERNAL,
+        "cannot make the cache folder %s: %s. Set SHANNON_CACHE_DIR to one that can be "
+        "written",
+        path, strerror(errno));
 }
 
 static int check_trust(const char *path, struct error *error)
@@ -220,10 +221,9 @@ static bool find_object(const struct cache *cache, const char *prefix, struct bu
 
 static int cannot_write(const struct cache *cache, int problem, struct error *error)
 {
-    return error_set_errno(error, ERROR_INTERNAL, problem,
-                           "cannot write to the cache folder %s (a full disk, or no permission); "
-                           "set SHANNON_CACHE_DIR to another",
-                           buffer_text(&cache->objects));
+    return error_set(error, ERROR_INTERNAL,
+                     "cannot write to the cache folder %s: %s. Set SHANNON_CACHE_DIR to another",
+                     buffer_text(&cache->objects), strerror(problem));
 }
 
 static void remove_directory(const char *path)

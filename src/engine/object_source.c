@@ -169,10 +169,10 @@ static int write_file(const char *directory, const char *name, const void *bytes
         saved = errno;
     }
     if (!written)
-        return error_set_errno(error, ERROR_INTERNAL, saved,
-                               "cannot write %s; free some space there or set SHANNON_CACHE_DIR to "
-                               "a folder that has some",
-                               buffer_text(&path));
+        return error_set(error, ERROR_INTERNAL,
+                         "cannot write %s: %s. Free some space there or set SHANNON_CACHE_DIR to a "
+                         "folder that has some",
+                         buffer_text(&path), strerror(saved));
     return 0;
 }
 
