@@ -177,7 +177,7 @@ static int make_preopen(int host_fd, const char *guest_path, bool writable,
         .changeable = writable,
         .filetype = WASI_FILETYPE_DIRECTORY,
         .rights = DIRECTORY_RIGHTS,
-        .inheriting = DIRECTORY_RIGHTS | FILE_RIGHTS,
+        .inheriting = WASI_RIGHTS_ALL, /* programs ask for all they know, sockets too */
     };
     if (preopen->host_fd < 0)
         return error_set_errno(error, ERROR_INVALID_REQUEST, errno, "cannot open the folder '%s'",

@@ -157,6 +157,29 @@ static void a_child_has_no_more_than_its_parent_passes_on(void **state)
     assert_int_equal(guest_stat(fixture, fd, "deep", false), WASI_ERRNO_NOTCAPABLE);
 }
 
+/* Programs ask for every right there is and expect to get what applies. */
+static void rights_that_do_not_apply_are_left_out(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t rights;
+    uint64_t inheriting;
+    uint32_t fd;
+    assert_int_equal(guest_open(fixture, RW, "file", 0, WASI_RIGHTS_ALL, &fd), 0);
+    get_rights(fixture, fd, &rights, &inheriting);
+    assert_int_equal(rights & (WASI_RIGHT_PATH_OPEN | WASI_RIGHT_FD_READDIR |
+                               WASI_RIGHT_SOCK_ACCEPT | WASI_RIGHT_SOCK_SHUTDOWN),
+                     0);
+    assert_int_equal(rights & READ_WRITE, READ_WRITE);
+    assert_int_equal(inheriting, 0);
+    assert_int_equal(guest_open(fixture, RW, "sub", 0, WASI_RIGHTS_ALL & ~WASI_RIGHT_FD_WRITE, &fd),
+                     0);
+    get_rights(fixture, fd, &rights, &inheriting);
+    assert_int_equal(rights & (WASI_RIGHT_FD_READ | WASI_RIGHT_FD_SEEK |
+                               WASI_RIGHT_FD_FILESTAT_SET_SIZE | WASI_RIGHT_SOCK_ACCEPT),
+                     0);
+    assert_int_equal(rights & WASI_RIGHT_PATH_OPEN, WASI_RIGHT_PATH_OPEN);
+}
+
 static void unknown_bits_are_invalid(void **state)
 {
     struct fixture *fixture = *state;
@@ -234,6 +257,7 @@ int main(void)
         WASI_TEST(rights_only_shrink),
         WASI_TEST(each_function_needs_its_right),
         WASI_TEST(a_child_has_no_more_than_its_parent_passes_on),
+        WASI_TEST(rights_that_do_not_apply_are_left_out),
         WASI_TEST(unknown_bits_are_invalid),
         WASI_TEST(the_fdstat_record_is_whole),
     };
