@@ -34,8 +34,11 @@ static json_t *error_of(const struct execution_result *result)
     json_t *type =
         raised ? text_of(&result->error_type) : json_string(error_kind_name(result->status));
     json_t *message = raised ? text_of(&result->error_message) : json_string(result->message);
-    return json_pack("{s:o, s:o, s:o}", "type", type, "message", message, "traceback",
-                     text_of(&result->traceback));
+    json_t *error = json_pack("{s:o, s:o, s:o}", "type", type, "message", message, "traceback",
+                              text_of(&result->traceback));
+    if (error != NULL && result->advice != NULL)
+        (void)json_object_set_new(error, "advice", json_string(result->advice));
+    return error;
 }
 
 json_t *execution_answer(const struct execution_result *result, const char *id)

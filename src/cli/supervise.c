@@ -57,6 +57,8 @@ static void on_done(void *argument, const struct execution_result *result)
         print_json(result);
     else if (!own_ending && supervision->signal == 0)
         (void)fprintf(stderr, "shannon %s: %s\n", supervision->command, result->message);
+    else if (result->advice != NULL)
+        (void)fprintf(stderr, "shannon %s: %s\n", supervision->command, result->advice);
     if (supervision->signal != 0)
         supervision->exit_status = 128 + supervision->signal;
     (void)event_base_loopbreak(supervision->loop);
@@ -103,6 +105,9 @@ int supervise(const char *command, enum supervise_form form, struct guest_option
     }
     interruption_block(&former_mask);
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        struct sigaction former;
+        if (sigaction(numbers[i], NULL, &former) == 0 && former.sa_handler == SIG_IGN)
+            continue; /* nohup, a job in the background */
         events[i] = evsignal_new(supervision.loop, numbers[i], on_signal, &supervision);
         if (events[i] != NULL)
             (void)event_add(events[i], NULL);

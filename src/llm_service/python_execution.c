@@ -194,19 +194,6 @@ enum error_kind python_execution_status(const json_t *record)
     return kind < 0 ? ERROR_INTERNAL : (enum error_kind)kind;
 }
 
-/* What the guide says about exceptions that come from the sandbox's limits and not from the
- * program's logic. */
-static const struct {
-    const char *type;
-    const char *advice;
-} known_exceptions[] = {
-    {"ModuleNotFoundError",
-     "Module not found: only the standard library and the program's own files can be imported; "
-     "other packages have to be built into the interpreter"},
-    {"MemoryError", "Memory limit exceeded: use smaller data, or raise wasi.memory_limit_bytes in "
-                    "config/shannon.yaml"},
-};
-
 static const char *text_of(const json_t *object, const char *name)
 {
     const char *text = json_string_value(json_object_get(object, name));
@@ -219,11 +206,9 @@ static int explain_python_error(const json_t *error, struct buffer *text)
     const char *type = text_of(error, "type");
     const char *message = text_of(error, "message");
     const char *traceback = text_of(error, "traceback");
-    for (size_t i = 0; i < sizeof(known_exceptions) / sizeof(known_exceptions[0]); i++) {
-        if (strcmp(known_exceptions[i].type, type) == 0 &&
-            buffer_append_format(text, "%s\n", known_exceptions[i].advice) != 0)
-            return -1;
-    }
+    const char *advice = text_of(error, "advice");
+    if (advice[0] != '\0' && buffer_append_format(text, "%s\n", advice) != 0)
+        return -1;
     size_t size = strlen(traceback);
     while (size > 0 && traceback[size - 1] == '\n')
         size--;

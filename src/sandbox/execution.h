@@ -50,6 +50,9 @@ struct execution_result {
     struct buffer error_type;
     struct buffer error_message;
     struct buffer traceback;
+    /* What to do about an exception that comes from the sandbox's limits and not from the program's
+     * own logic; NULL for any other ending. Static. */
+    const char *advice;
     uint64_t wall_ms;
     uint64_t cpu_ms;
     uint64_t peak_memory_bytes; /* of linear memory */

@@ -24,13 +24,16 @@ uint32_t execution_child_processor_seconds(uint32_t timeout_ms)
     return timeout_ms == 0 || timeout_ms > 3600000 ? 3602 : timeout_ms / 1000 + 2;
 }
 
-/* A service ignores or handles signals that must end a guest process. */
+/* What a service handles must end a guest process. What was ignored from the start (nohup, a job in
+ * the background) stays so. */
 static void reset_signals(void)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCHLD};
     sigset_t none;
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-        (void)signal(numbers[i], SIG_DFL);
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        if (signal(numbers[i], SIG_DFL) == SIG_IGN)
+            (void)signal(numbers[i], SIG_IGN);
+    }
     (void)signal(SIGPIPE, SIG_IGN); /* the guest gets EPIPE as an error */
     sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);

@@ -102,6 +102,30 @@ static void decide_trap(const struct execution_end *end, const struct run_report
                    trap_name(report->outcome.trap));
 }
 
+/* What the guide says about exceptions that come from the sandbox's limits. The type is the guest's
+ * word, so this is advice and nothing more. */
+static const struct {
+    const char *type;
+    const char *advice;
+} known_exceptions[] = {
+    {"ModuleNotFoundError",
+     "Module not found: only the standard library and the program's own files can be imported. A "
+     "folder of pure Python modules can be granted with --allow-read (wasi.allowed_paths) and "
+     "added "
+     "to sys.path; other packages have to be built into the interpreter"},
+    {"MemoryError", "Memory limit exceeded: use smaller data, or raise wasi.memory_limit_bytes "
+                    "(memory_limit_bytes in a request, --memory on the command line)"},
+};
+
+static const char *find_advice(const struct buffer *error_type)
+{
+    for (size_t i = 0; i < sizeof(known_exceptions) / sizeof(known_exceptions[0]); i++) {
+        if (strcmp(known_exceptions[i].type, buffer_text(error_type)) == 0)
+            return known_exceptions[i].advice;
+    }
+    return NULL;
+}
+
 static void decide_exit(const struct execution_end *end, const struct run_report *report,
                         struct execution_result *result)
 {
@@ -112,12 +136,14 @@ static void decide_exit(const struct execution_end *end, const struct run_report
         set_status(result, ERROR_OK, 0, "%s", "");
     else if (report->growth_refused && memory_error)
         decide_memory(end, result);
-    else
+    else {
+        result->advice = find_advice(&result->error_type);
         set_status(result, ERROR_PYTHON_ERROR, (int)code,
                    result->error_type.size == 0 ? "the program exited with status %" PRIu32
                                                 : "the program raised an exception (exit status "
                                                   "%" PRIu32 ")",
                    code);
+    }
 }
 
 void execution_status_decide(const struct execution_end *end, const struct buffer *frame,

@@ -36,7 +36,8 @@ static int enter_filter(bool changes)
             return -1;
     }
     for (const struct wasi_syscall *call = wasi_syscalls; call->purpose != NULL; call++) {
-        struct scmp_arg_cmp second = SCMP_A1_32(SCMP_CMP_EQ, (uint32_t)call->second);
+        struct scmp_arg_cmp second =
+            SCMP_CMP32(1, SCMP_CMP_EQ, (uint32_t)call->second, (uint32_t)0);
         if (call->changes_files && !changes)
             continue;
         if (seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call->number, call->second != 0 ? 1 : 0,
