@@ -69,6 +69,20 @@ static void variables_arrive(void **state)
     assert_int_equal(result_u32(fixture), 3);
 }
 
+static void the_last_value_of_a_variable_counts(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const given[] = {"A=1", "AB=2", "B=3", "A=4", "B=", "A=55"};
+    struct error error = ERROR_NONE;
+    for (size_t i = 0; i < 6; i++)
+        assert_int_equal(wasi_host_add_variable(fixture->host, given[i], &error), 0);
+    assert_int_equal(preview1_environ_sizes_get(fixture->host, RESULT_AT, RESULT_AT + 4), 0);
+    assert_int_equal(result_u32(fixture), 3);
+    assert_int_equal(load_u32(memory_at(fixture, RESULT_AT + 4)), 13);
+    assert_int_equal(preview1_environ_get(fixture->host, LIST_AT, BUFFER_AT), 0);
+    assert_memory_equal(memory_at(fixture, BUFFER_AT), "AB=2\0B=\0A=55", 13);
+}
+
 static void arguments_have_a_total_limit(void **state)
 {
     struct fixture *fixture = *state;
@@ -256,6 +270,7 @@ int main(void)
         WASI_TEST(arguments_arrive),
         WASI_TEST(nothing_given_is_nothing),
         WASI_TEST(variables_arrive),
+        WASI_TEST(the_last_value_of_a_variable_counts),
         WASI_TEST(arguments_have_a_total_limit),
         WASI_TEST(clocks_tell_the_time),
         WASI_TEST(processor_time_is_the_processes_own),
