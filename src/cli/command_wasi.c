@@ -3,8 +3,10 @@
 #include "cli/sandbox_options.h"
 #include "cli/supervise.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int run(struct sandbox_options *options, int argc, char **argv, int next,
                const struct config *config, struct error *error)
@@ -15,6 +17,9 @@ static int run(struct sandbox_options *options, int argc, char **argv, int next,
         return error_set(error, ERROR_INVALID_REQUEST, "no module: name a .wasm file");
     if (sandbox_options_apply(options, config, &guest, &request, error) != 0)
         return -1;
+    if (access(argv[next], F_OK) != 0)
+        return error_set_errno(error, ERROR_INTERPRETER_NOT_FOUND, errno,
+                               "WASI module not found: %s", argv[next]);
     guest.wasm_path = argv[next];
     request.code = "";
     request.arguments = (const char *const *)(argv + next);
