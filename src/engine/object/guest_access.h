@@ -18,17 +18,12 @@ typedef f64 guest_f64 __attribute__((aligned(1), may_alias));
 
 #if defined(__x86_64__)
 #define GUEST_AT(mem, type, addr) ((type __seg_gs *)(uintptr_t)(addr))
-#define GUEST_KEEP_u8 "r"
-#define GUEST_KEEP_s8 "r"
-#define GUEST_KEEP_u16 "r"
-#define GUEST_KEEP_s16 "r"
-#define GUEST_KEEP_u32 "r"
-#define GUEST_KEEP_s32 "r"
-#define GUEST_KEEP_u64 "r"
-#define GUEST_KEEP_f32 "x"
-#define GUEST_KEEP_f64 "x"
+#define GUEST_FLOAT_REGISTER "x"
 #else
 #define GUEST_AT(mem, type, addr) ((type *)((mem)->data + (addr)))
+#define GUEST_FLOAT_REGISTER "w"
+#endif
+
 #define GUEST_KEEP_u8 "r"
 #define GUEST_KEEP_s8 "r"
 #define GUEST_KEEP_u16 "r"
@@ -36,9 +31,8 @@ typedef f64 guest_f64 __attribute__((aligned(1), may_alias));
 #define GUEST_KEEP_u32 "r"
 #define GUEST_KEEP_s32 "r"
 #define GUEST_KEEP_u64 "r"
-#define GUEST_KEEP_f32 "w"
-#define GUEST_KEEP_f64 "w"
-#endif
+#define GUEST_KEEP_f32 GUEST_FLOAT_REGISTER
+#define GUEST_KEEP_f64 GUEST_FLOAT_REGISTER
 
 /* Two forms of each load. The compiler may drop the plain one when nothing comes of its value; the
  * kept one stands where the module drops the value itself and means the load for its trap. Keeping
