@@ -4,18 +4,18 @@ The reactor (guest/reactor.c) imports this module at start-up and calls run() fo
 or break anything it can reach: sys.stdout, builtins, traceback, this module's globals. So whatever runs after the
 program is bound here when the module is imported, every step after it expects any exception, and the reactor has the
 last word should this module fail altogether.
+
+Importing costs milliseconds, which a program that is run once and cold pays in full. So only modules that Python has
+loaded anyway are imported here; those for reporting an error are imported by preload(), or when there is an error.
 """
 
+import _ast
+import _frozen_importlib_external
 import atexit
 import builtins
 import gc
-import io
-import linecache
 import os
 import sys
-import threading
-import tokenize
-import traceback
 
 RUN_FINAL, RUN_REFRESH, RUN_VALUE, RUN_LINE_BUFFERED = 1, 2, 4, 8
 TEXT_MAXIMUM = 65536  # SHANNON_RESULT_TEXT_MAXIMUM
@@ -40,15 +40,12 @@ _ValueError = ValueError
 _compile, _exec, _eval, _repr, _str, _type = compile, exec, eval, repr, str, type
 _bool, _bytes, _int, _isinstance, _len, _list, _getattr = bool, bytes, int, isinstance, len, list, getattr
 _type_name = type.__dict__["__name__"].__get__
-_TracebackException = traceback.TracebackException
 _builtins_dict = builtins.__dict__
 _excepthook = sys.__excepthook__
 _run_exitfuncs = atexit._run_exitfuncs
 _collect = gc.collect
-_linecache_cache = linecache.cache
-_shutdown_threads = threading._shutdown
-_detect_encoding = tokenize.detect_encoding
-_TextIOWrapper, _BytesIO = io.TextIOWrapper, io.BytesIO
+_decode_source = _frozen_importlib_external.decode_source
+_traceback = _linecache = _TracebackException = None  # until _bind_traceback()
 _sys, _os = sys, os
 _environment_at_start = dict(os.environ)
 _stdout, _stderr = sys.stdout, sys.stderr
@@ -57,19 +54,27 @@ _import_module = __import__
 _script_folder = object()
 _main_namespace = _main.__dict__
 
-# Compile-time features a program's statements hand to its last expression: `from __future__ import annotations` &c.
-_FEATURES_MASK = 0
-for _name in __import__("__future__").all_feature_names:
-    _FEATURES_MASK |= _getattr(__import__("__future__"), _name).compiler_flag
-_ONLY_AST = 0x400  # ast.PyCF_ONLY_AST, without importing ast
-_ast_Expr, _ast_Expression = __import__("_ast").Expr, __import__("_ast").Expression
+# Compile-time features a program's statements hand to its last expression: `from __future__ import annotations` and
+# its like, which a code object has as CO_FUTURE_* flags (Include/cpython/code.h).
+_FEATURES_MASK = 0x1FE0000
+_ONLY_AST = _ast.PyCF_ONLY_AST
+_ast_Expr, _ast_Expression = _ast.Expr, _ast.Expression
+
+
+def _bind_traceback():
+    """Imports what formatting an exception needs, and holds on to the parts that a program could replace."""
+    global _traceback, _TracebackException, _linecache
+    _linecache = _import_module("linecache")
+    _traceback = _import_module("traceback")
+    _TracebackException = _traceback.TracebackException
 
 
 def preload():
     """Imports the common modules and moves every object out of the garbage collector's sight."""
     for name in PRELOADED_MODULES:
         _import_module(name)
-    linecache.clearcache()
+    _bind_traceback()
+    sys.modules["linecache"].clearcache()
     gc.collect()
     gc.freeze()
 
@@ -102,17 +107,38 @@ def _set_environment(assignments):
             environment[name] = value
 
 
-def _remember_source(code, filename):
-    """Lets tracebacks and inspect.getsource() find the program's lines, though no file holds them."""
-    try:
-        encoding = _detect_encoding(_BytesIO(code).readline)[0]
-        lines = _TextIOWrapper(_BytesIO(code), encoding, errors="replace").readlines()
-    except (_SyntaxError, LookupError):
-        lines = _TextIOWrapper(_BytesIO(code), "utf-8", errors="replace").readlines()
-    if lines and not lines[-1].endswith("\n"):
-        lines[-1] += "\n"
-    # Without a modification time linecache.checkcache() keeps the entry.
-    _linecache_cache[filename] = (_len(code), None, lines, filename)
+class _ProgramLoader:
+    """Lets linecache, and through it tracebacks and inspect.getsource(), find lines that no file holds.
+
+    linecache asks the loader of the module a function lives in, and keeps the answer.
+    """
+
+    code, filename = b"", ""
+
+    def get_source(self, name=None):
+        try:
+            return _decode_source(self.code)
+        except (_SyntaxError, LookupError, _ValueError):
+            return self.code.decode("utf-8", "replace")
+
+    def publish(self, lines_module):
+        """Puts the lines into linecache; split as Python's own parser does, not as str.splitlines()."""
+        lines = [line + "\n" for line in self.get_source().split("\n")]
+        # Without a modification time linecache.checkcache() keeps the entry.
+        lines_module.cache[self.filename] = (_len(self.code), None, lines, self.filename)
+
+    def remember(self, code, filename):
+        """Takes the next program. Functions of the one before may live on, so its lines go to linecache."""
+        lines_module = _sys.modules.get("linecache")
+        if self.filename and self.filename != filename:
+            lines_module = lines_module or _import_module("linecache")
+            self.publish(lines_module)
+        self.code, self.filename = code, filename
+        if lines_module is not None:
+            lines_module.cache.pop(filename, None)
+
+
+_loader = _ProgramLoader()
 
 
 def _set_script_folder(filename):
@@ -137,7 +163,8 @@ def _prepare(flags, code, filename, arguments, environment):
         _stdout.reconfigure(line_buffering=True)
     _main_namespace["__file__"] = filename
     _main_namespace["__builtins__"] = builtins
-    _remember_source(code, filename)
+    _main_namespace["__loader__"] = _loader
+    _loader.remember(code, filename)
 
 
 def _compile_program(code, filename, wants_value):
@@ -248,6 +275,9 @@ def _message(error):
 def _format(error):
     """The traceback as text. The plain way can fail on what a program did to it; then as much as still can be said."""
     try:
+        if _traceback is None:
+            _bind_traceback()
+        _loader.publish(_linecache)
         return "".join(_TracebackException(_type(error), error, error.__traceback__, compact=True).format())
     except _BaseException:
         error.__traceback__ = None  # lets go of the memory its frames hold
@@ -275,11 +305,16 @@ def _report(error):
 
 def _finish():
     """What a Python process does between the program's end and its own, short of taking the interpreter apart."""
-    for step in (_shutdown_threads, _run_exitfuncs):
-        try:
-            step()
-        except _BaseException:
-            pass
+    try:
+        threading = _sys.modules.get("threading")
+        if threading is not None:
+            threading._shutdown()
+    except _BaseException:
+        pass
+    try:
+        _run_exitfuncs()
+    except _BaseException:
+        pass
     _flush()
     # The order of CPython's own _PyModule_Clear: names with one underscore first, then the rest.
     for private in (True, False):

@@ -137,6 +137,27 @@ def test_source_of_user_code():
         "def f(a):\n    return a\n|class C:\n    def m(self):\n        pass\n|    def m(self):\n        pass\n")
 
 
+@pytest.mark.parametrize("initialize", [0, PRELOAD])
+def test_functions_keep_their_lines_when_the_next_program_runs(initialize):
+    answers = run_all(
+        {"code": "def first():\n    raise ValueError('from the first')  # line of the first\n", "filename": "cell1.py"},
+        {"code": "import inspect\nprint(inspect.getsource(first))", "filename": "cell2.py"},
+        {"code": "first()", "filename": "cell3.py"}, initialize=initialize)
+    assert answers[1]["stdout"].endswith("# line of the first\n\n"), answers[1]
+    assert 'File "cell3.py", line 1, in <module>\n    first()\n' in answers[2]["stderr"]
+    assert 'File "cell1.py", line 2, in first\n    raise ValueError(\'from the first\')  # line' in answers[2]["stderr"]
+
+
+def test_lines_are_counted_as_python_counts_them():
+    answer = run_one("text = 'a\u2028b'\n\x0c\n1/0  # here\n")
+    assert 'File "main.py", line 3, in <module>\n    1/0  # here\n' in answer["stderr"]
+
+
+def test_traceback_made_by_the_program_itself():
+    answer = run_one("import traceback\ntry:\n    1/0\nexcept ZeroDivisionError:\n    print(traceback.format_exc())")
+    assert 'File "main.py", line 3, in <module>\n    1/0\n    ~^~\n' in answer["stdout"]
+
+
 def test_dataclasses_pickle_and_main_module():
     answer = run_one(
         "import dataclasses, pickle, typing\n@dataclasses.dataclass\nclass P:\n    x: int\n    y: 'P | None' = None\n"
@@ -191,8 +212,10 @@ def test_refresh_forgets_names_and_nodes():
     "import os; os.environ = {}",
     "globals().clear()",
 ])
-def test_sabotage_does_not_break_the_answer(sabotage):
-    answer, after = run_all({"code": sabotage + "\nraise LookupError('told')", "flags": FINAL}, {"code": "x = 1"})
+@pytest.mark.parametrize("initialize", [0, PRELOAD])
+def test_sabotage_does_not_break_the_answer(sabotage, initialize):
+    answer, after = run_all({"code": sabotage + "\nraise LookupError('told')", "flags": FINAL}, {"code": "x = 1"},
+                            initialize=initialize)
     assert answer["status"] == 1
     assert isinstance(after["status"], int)
     if "settrace" not in sabotage and "clear()" not in sabotage:
@@ -214,8 +237,9 @@ def test_sabotage_does_not_break_the_answer(sabotage):
     "e = ValueError('noted')\ne.add_note('the note')\nraise e",
     "class E(BaseException):\n    def __getattribute__(self, name): raise RuntimeError(name)\nraise E()",
 ])
-def test_strange_exceptions(code):
-    answer, after = run_all(code, "print('alive')")
+@pytest.mark.parametrize("initialize", [0, PRELOAD])
+def test_strange_exceptions(code, initialize):
+    answer, after = run_all(code, "print('alive')", initialize=initialize)
     assert answer["status"] == 1 and answer["stderr"] != ""
     assert answer["result"]["type"]
     assert after["stdout"] == "alive\n"
