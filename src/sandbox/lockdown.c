@@ -23,7 +23,8 @@ struct lockdown {
 };
 
 /* What the C library and the end of a process need beside the WASI host's own list. Nothing in
- * either makes a process, a socket or executable memory, or names a file by an absolute path. */
+ * either makes a process, a socket or executable memory, or changes a file by its name. Files can
+ * be opened to read, by openat2: a filter cannot see a path. */
 static const int allowed_calls[] = {
     SCMP_SYS(write),           /* the report */
     SCMP_SYS(brk),             /* the allocator */
