@@ -119,8 +119,6 @@ class Tests:
     def prepare(self):
         with self.stage("build") as total:
             total.add(by_status("make", run(["make", "--no-print-directory"], environment=self.environment)))
-            if not total.failures:
-                total.add(by_status("the unit tests' build", run(["ninja", "-C", "build"], environment=self.environment)))
         with self.stage("interpreter") as total:
             command = ["make", "--no-print-directory", "interpreter"]
             total.add(by_status("make interpreter", run(command, environment=self.environment)))
@@ -149,6 +147,9 @@ class Tests:
 
     def unit(self):
         with self.stage("unit tests") as total:
+            status = run(["ninja", "-k", "0", "-C", "build"], environment=self.environment)
+            if status != 0:
+                total.add(by_status("the unit tests' build", status))
             self.meson_test(total, REPOSITORY / "build", self.environment)
 
     def configure(self, folder, *options):
