@@ -130,8 +130,9 @@ static void decide_exit(const struct execution_end *end, const struct run_report
                         struct execution_result *result)
 {
     uint32_t code = report->outcome.exit_code;
+    /* An exception that nobody caught ends Python with status 1. */
     bool memory_error = strcmp(buffer_text(&result->error_type), "MemoryError") == 0 ||
-                        (report->records_size == 0 && code == 1);
+                        (report->mute && code == 1);
     if (code == 0)
         set_status(result, ERROR_OK, 0, "%s", "");
     else if (report->growth_refused && memory_error)

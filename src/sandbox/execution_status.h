@@ -1,10 +1,10 @@
 /* What became of an execution: one decision, from what the parent saw of the process and from its
  * report. Pure: no process, no descriptor.
  *
- * The order of precedence: cancelled, timed out, failed before it began, ended by a signal,
+ * The order of precedence: failed before it began, cancelled, timed out, ended by a signal,
  * trapped, the program's own exit status. Nothing the guest wrote takes part in it, with one
- * exception that the host confirms: an exception called MemoryError counts as the memory limit only
- * when the host refused to grow the memory.
+ * exception that the host confirms: an exception called MemoryError (of a guest that does not say
+ * how it ended: status 1) counts as the memory limit only when the host refused to grow the memory.
  */
 #ifndef SHANNON_SANDBOX_EXECUTION_STATUS_H
 #define SHANNON_SANDBOX_EXECUTION_STATUS_H

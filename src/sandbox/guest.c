@@ -210,6 +210,7 @@ static int start_command(struct guest *guest, uint64_t memory_limit, struct run_
         return -1;
     struct guest_outcome outcome = guest_instance_call(guest->instance, "_start", NULL, 0, NULL);
     fill_report(guest, &outcome, report);
+    report->mute = true;
     return 0;
 }
 

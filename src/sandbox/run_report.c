@@ -18,6 +18,7 @@ struct frame_head {
     uint32_t trap;
     uint32_t exit_code;
     uint32_t growth_refused;
+    uint32_t mute;
     uint32_t records_size;
     uint64_t memory_size;
 };
@@ -50,6 +51,7 @@ int run_report_write(int fd, const struct run_report *report)
         .trap = report->outcome.trap,
         .exit_code = report->outcome.exit_code,
         .growth_refused = report->growth_refused,
+        .mute = report->mute,
         .records_size = (uint32_t)size,
         .memory_size = report->memory_size,
     };
@@ -67,7 +69,7 @@ int run_report_read(const struct buffer *frame, struct run_report *report)
     if (head.magic != REPORT_MAGIC || head.records_size != frame->size - sizeof(head) ||
         (head.kind != RUN_REPORT_ENDED && head.kind != RUN_REPORT_FAILED) ||
         head.failure > ERROR_INTERNAL || head.ending > GUEST_TRAPPED || head.trap >= TRAP_COUNT ||
-        head.growth_refused > 1)
+        head.growth_refused > 1 || head.mute > 1)
         return -1;
     *report = (struct run_report){
         .kind = (enum run_report_kind)head.kind,
@@ -76,6 +78,7 @@ int run_report_read(const struct buffer *frame, struct run_report *report)
                     .trap = (enum trap_kind)head.trap,
                     .exit_code = head.exit_code},
         .growth_refused = head.growth_refused == 1,
+        .mute = head.mute == 1,
         .memory_size = head.memory_size,
         .records = (const uint8_t *)frame->data + sizeof(head),
         .records_size = head.records_size,

@@ -26,6 +26,7 @@ struct run_report {
     enum error_kind failure; /* of RUN_REPORT_FAILED */
     struct guest_outcome outcome;
     bool growth_refused; /* a memory.grow met the limit */
+    bool mute; /* a guest of a kind that has no records: none says nothing about how it went */
     uint64_t memory_size;
     const uint8_t *records; /* of shannon_guest.h, or the message of a failure */
     size_t records_size;

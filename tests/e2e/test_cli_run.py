@@ -147,9 +147,15 @@ def test_memory_that_is_too_small_for_the_interpreter(shannon):
 
 def test_a_memory_error_of_the_program_is_not_the_limit(shannon):
     """Only the host says that a limit was met."""
-    result = shannon.python("raise MemoryError('invented')")
-    assert result.status == 1
-    assert "Memory limit exceeded" not in result.stderr
+    result = shannon.python("raise MemoryError('invented')", options=["--json"])
+    assert (result.status, result.json["status"]) == (1, "python_error")
+
+
+@pytest.mark.parametrize("ending", ["sys.exit(1)", "os._exit(1)", "sys.exit(3)", "raise ValueError('x')"])
+def test_a_limit_that_was_met_and_survived_is_not_the_end(shannon, ending):
+    code = f"import os, sys\ntry:\n    bytearray(10**9)\nexcept MemoryError:\n    pass\n{ending}"
+    result = shannon.python(code, options=["--json", "--memory", "64M"])
+    assert (result.status, result.json["status"]) == (3 if "3" in ending else 1, "python_error")
 
 
 def test_abort_is_a_trap(shannon):
