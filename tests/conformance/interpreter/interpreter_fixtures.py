@@ -30,8 +30,8 @@ def wasmtime_python():
     python = os.environ.get("SHANNON_WASMTIME_PYTHON", sys.executable)
     found = subprocess.run([python, "-c", "import wasmtime"], capture_output=True, check=False)
     if found.returncode != 0:
-        pytest.skip("wasmtime is not installed; pip install --require-hashes -r "
-                    "tests/conformance/interpreter/requirements.txt, or set SHANNON_WASMTIME_PYTHON")
+        pytest.skip("wasmtime is not installed; make test does it, or pip install --require-hashes -r "
+                    "tests/requirements.txt, or set SHANNON_WASMTIME_PYTHON")
     return python
 
 

@@ -95,3 +95,14 @@ def test_input_ends(runtime):
     done = run_command(runtime, "-c", "print(input()); input()", stdin="one\n")
     assert (done.returncode, done.stdout) == (1, "one\n")
     assert done.stderr.endswith("EOFError: EOF when reading a line\n")
+
+
+def test_another_python_in_sight_is_not_used(runtime, tmp_path):
+    other = tmp_path / "lib" / "python3.11"
+    other.mkdir(parents=True)
+    (other / "os.py").write_text("raise SystemExit('the wrong library')\n")
+    (tmp_path / "pyvenv.cfg").write_text("home = /elsewhere\n")
+    code = "import json, os, sys; print(json.__file__, sys.prefix, os.path.isdir('/lib'))"
+    done = run_command(runtime, "-c", code, options=["--dir", f"{tmp_path}::/"])
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0, "/usr/local/lib/python3.11/json/__init__.py /usr/local True\n", "")
