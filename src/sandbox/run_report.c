@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #define REPORT_MAGIC 0x31706572u /* "rep1" */
+#define FLAG_GROWTH_REFUSED 1u
+#define FLAG_MUTE 2u
 
 struct frame_head {
     uint32_t magic;
@@ -17,8 +19,7 @@ struct frame_head {
     uint32_t ending;
     uint32_t trap;
     uint32_t exit_code;
-    uint32_t growth_refused;
-    uint32_t mute;
+    uint32_t flags;
     uint32_t records_size;
     uint64_t memory_size;
 };
@@ -50,8 +51,8 @@ int run_report_write(int fd, const struct run_report *report)
         .ending = report->outcome.ending,
         .trap = report->outcome.trap,
         .exit_code = report->outcome.exit_code,
-        .growth_refused = report->growth_refused,
-        .mute = report->mute,
+        .flags =
+            (report->growth_refused ? FLAG_GROWTH_REFUSED : 0) | (report->mute ? FLAG_MUTE : 0),
         .records_size = (uint32_t)size,
         .memory_size = report->memory_size,
     };
@@ -69,7 +70,7 @@ int run_report_read(const struct buffer *frame, struct run_report *report)
     if (head.magic != REPORT_MAGIC || head.records_size != frame->size - sizeof(head) ||
         (head.kind != RUN_REPORT_ENDED && head.kind != RUN_REPORT_FAILED) ||
         head.failure > ERROR_INTERNAL || head.ending > GUEST_TRAPPED || head.trap >= TRAP_COUNT ||
-        head.growth_refused > 1 || head.mute > 1)
+        (head.flags & ~(FLAG_GROWTH_REFUSED | FLAG_MUTE)) != 0)
         return -1;
     *report = (struct run_report){
         .kind = (enum run_report_kind)head.kind,
@@ -77,8 +78,8 @@ int run_report_read(const struct buffer *frame, struct run_report *report)
         .outcome = {.ending = (enum guest_ending)head.ending,
                     .trap = (enum trap_kind)head.trap,
                     .exit_code = head.exit_code},
-        .growth_refused = head.growth_refused == 1,
-        .mute = head.mute == 1,
+        .growth_refused = (head.flags & FLAG_GROWTH_REFUSED) != 0,
+        .mute = (head.flags & FLAG_MUTE) != 0,
         .memory_size = head.memory_size,
         .records = (const uint8_t *)frame->data + sizeof(head),
         .records_size = head.records_size,

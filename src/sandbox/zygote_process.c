@@ -3,6 +3,7 @@
 #include "sandbox/zygote_process.h"
 
 #include "sandbox/execution_child.h"
+#include "sandbox/inherited_pages.h"
 #include "sandbox/lockdown.h"
 #include "sandbox/zygote_protocol.h"
 
@@ -125,6 +126,7 @@ static int start(struct zygote_process *zygote, const struct guest_options *opti
     zygote->guest = guest_load(options, buffer_text(&object), error);
     if (zygote->guest == NULL)
         return -1;
+    inherited_pages_prepare();
     return guest_initialize(zygote->guest, true, START_MEMORY_LIMIT, error);
 }
 
