@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -85,9 +86,10 @@ int run_request_write(const struct execution_request *request, enum run_request_
                       uint32_t flags, struct error *error)
 {
     BUFFER_LOCAL struct buffer records = BUFFER_EMPTY;
-    if (append_request(&records, request, flags) != 0)
+    bool too_large = request->code_size > REQUEST_SIZE_MAX;
+    if (!too_large && append_request(&records, request, flags) != 0)
         return error_set(error, ERROR_INTERNAL, "out of memory");
-    if (records.size > REQUEST_SIZE_MAX)
+    if (too_large || records.size > REQUEST_SIZE_MAX)
         return error_set(error, ERROR_INVALID_REQUEST,
                          "code, arguments and environment are over "
                          "64 MiB together");

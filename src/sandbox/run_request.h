@@ -32,7 +32,7 @@ struct run_request {
 };
 
 /* Writes `request` into a new memory file; `flags` are SHANNON_RUN_*. The descriptor, which the
- * caller closes, or -1 with ERROR_INTERNAL. */
+ * caller closes, or -1 with ERROR_INTERNAL, ERROR_INVALID_REQUEST when all is over 64 MiB. */
 int run_request_write(const struct execution_request *request, enum run_request_kind kind,
                       uint32_t flags, struct error *error);
 

@@ -1,0 +1,320 @@
+/* src/sandbox/execution_status.c: every row is what a parent can have seen, and what it must say.
+ */
+#include "sandbox/execution_status.h"
+
+#include "sandbox/run_report.h"
+#include "shannon_guest.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define EXITED(code) ((code) << 8)
+#define SIGNALED(number) (number)
+
+/* The frame that a child would have written. */
+static void make_frame(const struct run_report *report, struct buffer *frame)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(run_report_write(ends[1], report), 0);
+    (void)close(ends[1]);
+    assert_int_equal(buffer_reserve(frame, 65536), 0);
+    ssize_t size = read(ends[0], frame->data, 65536);
+    (void)close(ends[0]);
+    assert_true(size > 0);
+    frame->size = (size_t)size;
+}
+
+static size_t put_record(uint8_t *place, uint32_t kind, const char *text)
+{
+    struct shannon_record record = {.kind = kind, .length = (uint32_t)strlen(text)};
+    memcpy(place, &record, sizeof(record));
+    memcpy(place + sizeof(record), text, strlen(text));
+    return sizeof(record) + strlen(text);
+}
+
+struct row {
+    const char *name;
+    struct execution_end end;
+    struct run_report report; /* kind 0: none came */
+    const char *exception;    /* its type, as the guest tells it; NULL: no record */
+    enum error_kind status;
+    int exit_code;
+    const char *words; /* that the message holds */
+};
+
+#define RETURNED(code)                                                                             \
+    {                                                                                              \
+        .kind = RUN_REPORT_ENDED, .outcome = {.ending = GUEST_RETURNED, .exit_code = (code) }      \
+    }
+#define LEFT(code)                                                                                 \
+    {                                                                                              \
+        .kind = RUN_REPORT_ENDED, .outcome = {.ending = GUEST_EXITED, .exit_code = (code) }        \
+    }
+#define TRAPPED(name)                                                                              \
+    {                                                                                              \
+        .kind = RUN_REPORT_ENDED, .outcome = {.ending = GUEST_TRAPPED, .trap = (name) }            \
+    }
+#define FAILED(name)                                                                               \
+    {.kind = RUN_REPORT_FAILED,                                                                    \
+     .failure = (name),                                                                            \
+     .records = (const uint8_t *)"the reason",                                                     \
+     .records_size = 10}
+
+static const struct row rows[] = {
+    {"success", {0}, RETURNED(0), NULL, ERROR_OK, 0, ""},
+    {"left with 0", {0}, LEFT(0), NULL, ERROR_OK, 0, ""},
+    {"status 7", {0}, RETURNED(7), NULL, ERROR_PYTHON_ERROR, 7, "status 7"},
+    {"left with 255", {0}, LEFT(255), NULL, ERROR_PYTHON_ERROR, 255, "status 255"},
+    {"exception", {0}, RETURNED(1), "ValueError", ERROR_PYTHON_ERROR, 1, "exception"},
+    {"status 124 is the program's own", {0}, RETURNED(124), NULL, ERROR_PYTHON_ERROR, 124, "124"},
+    {"status 137 is the program's own", {0}, RETURNED(137), NULL, ERROR_PYTHON_ERROR, 137, "137"},
+
+    {"trap", {0}, TRAPPED(TRAP_UNREACHABLE), NULL, ERROR_TRAP, EXIT_TRAPPED, "unreachable"},
+    {"stack",
+     {0},
+     TRAPPED(TRAP_STACK_EXHAUSTED),
+     NULL,
+     ERROR_STACK_EXHAUSTED,
+     EXIT_TRAPPED,
+     "recursed"},
+
+    {"timeout",
+     {.wait_status = SIGNALED(SIGKILL), .timed_out = true, .timeout_ms = 1234},
+     {0},
+     NULL,
+     ERROR_TIMEOUT,
+     EXIT_TIMEOUT,
+     "1234 ms"},
+    {"timeout as it ended by itself",
+     {.timed_out = true, .timeout_ms = 5},
+     RETURNED(0),
+     NULL,
+     ERROR_TIMEOUT,
+     EXIT_TIMEOUT,
+     "Execution timeout"},
+    {"processor time",
+     {.wait_status = SIGNALED(SIGXCPU), .timeout_ms = 5},
+     {0},
+     NULL,
+     ERROR_TIMEOUT,
+     EXIT_TIMEOUT,
+     "Execution timeout"},
+    {"cancelled",
+     {.wait_status = SIGNALED(SIGKILL), .cancelled = true},
+     {0},
+     NULL,
+     ERROR_KILLED,
+     EXIT_KILLED,
+     "cancelled"},
+    {"cancelled counts before timed out",
+     {.wait_status = SIGNALED(SIGKILL), .cancelled = true, .timed_out = true},
+     {0},
+     NULL,
+     ERROR_KILLED,
+     EXIT_KILLED,
+     "cancelled"},
+    {"cancelled although it had ended",
+     {.cancelled = true},
+     RETURNED(0),
+     NULL,
+     ERROR_KILLED,
+     EXIT_KILLED,
+     "cancelled"},
+
+    {"killed from outside",
+     {.wait_status = SIGNALED(SIGKILL)},
+     {0},
+     NULL,
+     ERROR_KILLED,
+     EXIT_KILLED,
+     "killed from outside"},
+    {"a call that is not allowed",
+     {.wait_status = SIGNALED(SIGSYS)},
+     {0},
+     NULL,
+     ERROR_INTERNAL,
+     EXIT_SHANNON_FAILED,
+     "not allowed"},
+    {"a fault of the host's own",
+     {.wait_status = SIGNALED(SIGSEGV)},
+     RETURNED(0),
+     NULL,
+     ERROR_INTERNAL,
+     EXIT_SHANNON_FAILED,
+     "signal 11"},
+    {"a core dump", /* bit 7 of the wait status */
+     {.wait_status = SIGNALED(SIGABRT) | 0x80},
+     {0},
+     NULL,
+     ERROR_INTERNAL,
+     EXIT_SHANNON_FAILED,
+     "signal 6"},
+    {"no report",
+     {.wait_status = EXITED(0)},
+     {0},
+     NULL,
+     ERROR_INTERNAL,
+     EXIT_SHANNON_FAILED,
+     "without a report"},
+
+    {"failed to begin",
+     {.wait_status = EXITED(1)},
+     FAILED(ERROR_INVALID_REQUEST),
+     NULL,
+     ERROR_INVALID_REQUEST,
+     EXIT_SHANNON_FAILED,
+     "the reason"},
+    {"failed for want of memory",
+     {.wait_status = EXITED(1)},
+     FAILED(ERROR_MEMORY_LIMIT),
+     NULL,
+     ERROR_MEMORY_LIMIT,
+     EXIT_KILLED,
+     "the reason"},
+    {"trapped before it began",
+     {.wait_status = EXITED(1)},
+     FAILED(ERROR_TRAP),
+     NULL,
+     ERROR_TRAP,
+     EXIT_TRAPPED,
+     "the reason"},
+    {"a failure of no kind is shannon's",
+     {.wait_status = EXITED(1)},
+     FAILED(ERROR_OK),
+     NULL,
+     ERROR_INTERNAL,
+     EXIT_SHANNON_FAILED,
+     "the reason"},
+    {"no process ever ran it",
+     {.failure = {ERROR_INTERPRETER_NOT_FOUND, "not found"}},
+     {0},
+     NULL,
+     ERROR_INTERPRETER_NOT_FOUND,
+     EXIT_INTERPRETER_NOT_FOUND,
+     "not found"},
+};
+
+static void decide(const struct row *row, struct execution_result *result)
+{
+    uint8_t records[256];
+    struct run_report report = row->report;
+    BUFFER_LOCAL struct buffer frame = BUFFER_EMPTY;
+    if (row->exception != NULL) {
+        report.records = records;
+        report.records_size = put_record(records, SHANNON_RESULT_EXCEPTION_TYPE, row->exception);
+    }
+    if (report.kind != 0)
+        make_frame(&report, &frame);
+    execution_status_decide(&row->end, &frame, result);
+}
+
+static void check(const struct row *row)
+{
+    struct execution_result result = {0};
+    decide(row, &result);
+    if (result.status != row->status || result.exit_code != row->exit_code ||
+        strstr(result.message, row->words) == NULL)
+        fail_msg("%s: %s, exit code %d, \"%s\"", row->name, error_kind_name(result.status),
+                 result.exit_code, result.message);
+    assert_int_equal(result.message[0] == '\0', result.status == ERROR_OK);
+    execution_result_free(&result);
+}
+
+static void each_ending_has_its_answer(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        check(&rows[i]);
+}
+
+/* The host's word (a refused growth) and the guest's (an exception's name) are both needed. */
+static void memory_limit_needs_the_hosts_word(void **state)
+{
+    static const struct {
+        const char *exception;
+        enum guest_ending ending;
+        enum trap_kind trap;
+        uint32_t code;
+        bool refused;
+        bool mute;
+        enum error_kind status;
+    } cases[] = {
+        {"MemoryError", GUEST_RETURNED, TRAP_NONE, 1, true, false, ERROR_MEMORY_LIMIT},
+        {"MemoryError", GUEST_RETURNED, TRAP_NONE, 1, false, false, ERROR_PYTHON_ERROR},
+        {"ValueError", GUEST_RETURNED, TRAP_NONE, 1, true, false, ERROR_PYTHON_ERROR},
+        {NULL, GUEST_RETURNED, TRAP_NONE, 1, true, false, ERROR_PYTHON_ERROR},
+        {NULL, GUEST_EXITED, TRAP_NONE, 1, true, false, ERROR_PYTHON_ERROR},
+        {"MemoryError", GUEST_RETURNED, TRAP_NONE, 0, true, false, ERROR_OK},
+        {NULL, GUEST_EXITED, TRAP_NONE, 1, true, true, ERROR_MEMORY_LIMIT},
+        {NULL, GUEST_EXITED, TRAP_NONE, 2, true, true, ERROR_PYTHON_ERROR},
+        {NULL, GUEST_EXITED, TRAP_NONE, 1, false, true, ERROR_PYTHON_ERROR},
+        {NULL, GUEST_TRAPPED, TRAP_UNREACHABLE, 0, true, false, ERROR_MEMORY_LIMIT},
+        {NULL, GUEST_TRAPPED, TRAP_STACK_EXHAUSTED, 0, true, false, ERROR_STACK_EXHAUSTED},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct row row = {
+            .name = "memory",
+            .end = {.memory_limit_bytes = 4096},
+            .report = {.kind = RUN_REPORT_ENDED,
+                       .outcome = {.ending = cases[i].ending,
+                                   .trap = cases[i].trap,
+                                   .exit_code = cases[i].code},
+                       .growth_refused = cases[i].refused,
+                       .mute = cases[i].mute},
+            .exception = cases[i].exception,
+        };
+        struct execution_result result = {0};
+        decide(&row, &result);
+        if (result.status != cases[i].status)
+            fail_msg("case %zu: %s", i, error_kind_name(result.status));
+        if (result.status == ERROR_MEMORY_LIMIT) {
+            assert_int_equal(result.exit_code, EXIT_KILLED);
+            assert_non_null(strstr(result.message, "4096 bytes"));
+        }
+        execution_result_free(&result);
+    }
+}
+
+static void texts_of_the_exception_are_passed_on(void **state)
+{
+    uint8_t records[256];
+    size_t size = 0;
+    BUFFER_LOCAL struct buffer frame = BUFFER_EMPTY;
+    struct execution_result result = {0};
+    const struct execution_end end = {0};
+    (void)state;
+    size += put_record(records + size, SHANNON_RESULT_EXCEPTION_TYPE, "ValueError");
+    size += put_record(records + size, SHANNON_RESULT_EXCEPTION_MESSAGE, "no such value");
+    size += put_record(records + size, SHANNON_RESULT_TRACEBACK, "Traceback ...\n");
+    const struct run_report report = {.kind = RUN_REPORT_ENDED,
+                                      .outcome = {.ending = GUEST_RETURNED, .exit_code = 1},
+                                      .memory_size = 65536,
+                                      .records = records,
+                                      .records_size = size};
+    make_frame(&report, &frame);
+    execution_status_decide(&end, &frame, &result);
+    assert_string_equal(buffer_text(&result.error_type), "ValueError");
+    assert_string_equal(buffer_text(&result.error_message), "no such value");
+    assert_string_equal(buffer_text(&result.traceback), "Traceback ...\n");
+    assert_int_equal(result.peak_memory_bytes, 65536);
+    execution_result_free(&result);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_ending_has_its_answer),
+        cmocka_unit_test(memory_limit_needs_the_hosts_word),
+        cmocka_unit_test(texts_of_the_exception_are_passed_on),
+    };
+    return cmocka_run_group_tests_name("execution_status", tests, NULL, NULL);
+}

@@ -1,0 +1,201 @@
+/* src/engine/linear_memory.c */
+#include "engine/linear_memory.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define GIB ((uint64_t)1 << 30)
+
+static struct linear_memory memory;
+
+static void make(uint32_t initial, uint32_t maximum, uint64_t limit)
+{
+    struct error error = ERROR_NONE;
+    memset(&memory, 0, sizeof(memory));
+    assert_int_equal(linear_memory_create(&memory, initial, maximum, limit, &error), 0);
+}
+
+static int destroy(void **state)
+{
+    (void)state;
+    linear_memory_destroy(&memory);
+    return 0;
+}
+
+/* Whether a byte can be read, tried in a child. */
+static bool is_accessible(const uint8_t *address)
+{
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)signal(SIGSEGV, SIG_DFL);
+        (void)signal(SIGBUS, SIG_DFL);
+        volatile uint8_t byte = *(const volatile uint8_t *)address;
+        (void)byte;
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static void exactly_its_pages_are_accessible(void **state)
+{
+    (void)state;
+    make(2, 10, GIB);
+    assert_int_equal(memory.size, 2 * WASM_PAGE_SIZE);
+    assert_true(is_accessible(memory.base));
+    assert_true(is_accessible(memory.base + 2 * WASM_PAGE_SIZE - 1));
+    assert_false(is_accessible(memory.base + 2 * WASM_PAGE_SIZE));
+    assert_false(is_accessible(memory.base - 1));
+    assert_false(is_accessible(memory.base - 2 * GIB));
+    assert_false(is_accessible(memory.base + 4 * GIB));
+    /* A 32-bit address and a 32-bit offset and the widest access. */
+    assert_false(is_accessible(memory.base + 8 * GIB + 16));
+    assert_true(linear_memory_contains(&memory, memory.base - 2 * GIB));
+    assert_true(linear_memory_contains(&memory, memory.base + 8 * GIB + 16));
+    assert_false(linear_memory_contains(&memory, memory.base - 2 * GIB - 1));
+}
+
+static void new_memory_is_zero(void **state)
+{
+    (void)state;
+    make(1, 4, GIB);
+    assert_int_equal(linear_memory_grow(&memory, 2), 1);
+    for (size_t i = 0; i < memory.size; i++)
+        assert_int_equal(memory.base[i], 0);
+}
+
+static void growth_ends_at_the_lower_limit(void **state)
+{
+    (void)state;
+    make(1, 8, 4 * WASM_PAGE_SIZE);
+    assert_int_equal(linear_memory_grow(&memory, 0), 1);
+    assert_int_equal(linear_memory_grow(&memory, 3), 1);
+    assert_false(memory.growth_refused);
+    assert_int_equal(linear_memory_grow(&memory, 1), UINT32_MAX);
+    assert_true(memory.growth_refused);
+    assert_int_equal(memory.size, 4 * WASM_PAGE_SIZE);
+    assert_int_equal(linear_memory_grow(&memory, UINT32_MAX), UINT32_MAX);
+    assert_int_equal(linear_memory_grow(&memory, 0), 4);
+    linear_memory_set_limit(&memory, GIB);
+    assert_int_equal(linear_memory_grow(&memory, 4), 4); /* the module's own maximum */
+    assert_int_equal(linear_memory_grow(&memory, 1), UINT32_MAX);
+    assert_true(is_accessible(memory.base + 8 * WASM_PAGE_SIZE - 1));
+    assert_false(is_accessible(memory.base + 8 * WASM_PAGE_SIZE));
+}
+
+static void a_limit_below_the_size_only_forbids_growth(void **state)
+{
+    (void)state;
+    make(4, 100, GIB);
+    linear_memory_set_limit(&memory, WASM_PAGE_SIZE);
+    assert_int_equal(memory.size, 4 * WASM_PAGE_SIZE);
+    assert_int_equal(linear_memory_grow(&memory, 1), UINT32_MAX);
+    assert_true(is_accessible(memory.base + 4 * WASM_PAGE_SIZE - 1));
+}
+
+static void a_limit_that_is_no_multiple_of_a_page_is_not_passed(void **state)
+{
+    (void)state;
+    make(1, 100, 2 * WASM_PAGE_SIZE + 1);
+    assert_int_equal(linear_memory_grow(&memory, 1), 1);
+    assert_int_equal(linear_memory_grow(&memory, 1), UINT32_MAX);
+    assert_true(memory.size <= memory.limit);
+}
+
+static void the_size_stays_below_4_gib(void **state)
+{
+    (void)state;
+    make(1, 65536, 16 * GIB);
+    assert_int_equal(linear_memory_grow(&memory, 65535), UINT32_MAX);
+    assert_int_equal(linear_memory_grow(&memory, 65534), 1);
+    assert_int_equal(memory.size, 4 * GIB - WASM_PAGE_SIZE);
+    assert_true(is_accessible(memory.base + memory.size - 1));
+    assert_false(is_accessible(memory.base + memory.size));
+}
+
+static void a_start_above_the_limit_is_refused(void **state)
+{
+    struct error error = ERROR_NONE;
+    (void)state;
+    memset(&memory, 0, sizeof(memory));
+    assert_int_equal(linear_memory_create(&memory, 5, 10, 4 * WASM_PAGE_SIZE, &error), -1);
+    assert_int_equal(error.kind, ERROR_MEMORY_LIMIT);
+    error = ERROR_NONE;
+    assert_int_equal(linear_memory_create(&memory, 65536, 65536, 16 * GIB, &error), -1);
+    assert_int_equal(error.kind, ERROR_MEMORY_LIMIT);
+}
+
+static void nothing_is_accessible_before_it_is_made(void **state)
+{
+    struct error error = ERROR_NONE;
+    (void)state;
+    assert_int_equal(linear_memory_reserve(&memory, &error), 0);
+    assert_int_equal(memory.size, 0);
+    assert_null(linear_memory_at(&memory, 0, 1));
+    assert_false(is_accessible((uint8_t *)memory.reservation + 2 * GIB));
+    assert_int_equal(linear_memory_create(&memory, 1, 1, GIB, &error), 0);
+    assert_true(is_accessible(memory.base));
+}
+
+static void an_address_space_limit_is_an_error(void **state)
+{
+    (void)state;
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct linear_memory other;
+        struct error error = ERROR_NONE;
+        const struct rlimit limit = {4 * GIB, 4 * GIB};
+        _exit(setrlimit(RLIMIT_AS, &limit) == 0 && linear_memory_reserve(&other, &error) == -1 &&
+                      error.kind == ERROR_INTERNAL && strstr(error.message, "ulimit -v") != NULL
+                  ? 0
+                  : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+static void guest_ranges_are_checked(void **state)
+{
+    (void)state;
+    make(1, 4, GIB);
+    const uint32_t end = WASM_PAGE_SIZE;
+    assert_ptr_equal(linear_memory_at(&memory, 0, 0), memory.base);
+    assert_ptr_equal(linear_memory_at(&memory, 0, end), memory.base);
+    assert_ptr_equal(linear_memory_at(&memory, end - 1, 1), memory.base + end - 1);
+    assert_ptr_equal(linear_memory_at(&memory, end, 0), memory.base + end);
+    assert_null(linear_memory_at(&memory, end + 1, 0));
+    assert_null(linear_memory_at(&memory, end, 1));
+    assert_null(linear_memory_at(&memory, 1, end));
+    assert_null(linear_memory_at(&memory, UINT32_MAX, 1));
+    assert_null(linear_memory_at(&memory, UINT32_MAX, UINT64_MAX));
+    assert_null(linear_memory_at(&memory, 1, UINT64_MAX));
+    assert_null(linear_memory_at(&memory, UINT32_MAX, UINT32_MAX));
+    assert_int_equal(linear_memory_grow(&memory, 1), 1);
+    assert_non_null(linear_memory_at(&memory, end, 1));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(exactly_its_pages_are_accessible, destroy),
+        cmocka_unit_test_teardown(new_memory_is_zero, destroy),
+        cmocka_unit_test_teardown(growth_ends_at_the_lower_limit, destroy),
+        cmocka_unit_test_teardown(a_limit_below_the_size_only_forbids_growth, destroy),
+        cmocka_unit_test_teardown(a_limit_that_is_no_multiple_of_a_page_is_not_passed, destroy),
+        cmocka_unit_test_teardown(the_size_stays_below_4_gib, destroy),
+        cmocka_unit_test_teardown(a_start_above_the_limit_is_refused, destroy),
+        cmocka_unit_test_teardown(nothing_is_accessible_before_it_is_made, destroy),
+        cmocka_unit_test(an_address_space_limit_is_an_error),
+        cmocka_unit_test_teardown(guest_ranges_are_checked, destroy),
+    };
+    return cmocka_run_group_tests_name("linear_memory", tests, NULL, NULL);
+}
