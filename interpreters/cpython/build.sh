@@ -127,6 +127,7 @@ deliver() {
 
 build() {
     local started=$SECONDS
+    [[ -f $(source_lock) ]] || rm -f "$WORK/stamps/sources"
     run_step sources "fetching the sources" "" "$RECIPE/recipe.conf"
     local lock_hash result
     lock_hash=$(sha256sum "$(source_lock)" | cut -d' ' -f1)
