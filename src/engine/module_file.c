@@ -12,11 +12,14 @@
 static int check_import(const struct wasm_module *module, const struct wasm_import *import,
                         const struct engine_import *imports, const char *path, struct error *error)
 {
+    char name[WASM_NAME_SHOWN];
+    char from[WASM_NAME_SHOWN];
     if (strcmp(import->module, "wasi_snapshot_preview1") != 0)
         return error_set(error, ERROR_INVALID_REQUEST,
                          "%s imports \"%s\" from \"%s\"; only wasi_snapshot_preview1 is granted. "
                          "Build the module for wasm32-wasi (preview1)",
-                         path, import->name, import->module);
+                         path, wasm_name_shown(import->name, name),
+                         wasm_name_shown(import->module, from));
     const struct wasm_function_type *type = &module->types[import->type];
     for (const struct engine_import *known = imports; known->name != NULL; known++) {
         if (strcmp(known->name, import->name) != 0)
@@ -31,7 +34,7 @@ static int check_import(const struct wasm_module *module, const struct wasm_impo
     }
     return error_set(error, ERROR_INVALID_REQUEST,
                      "%s imports \"%s\", which is not a function of wasi_snapshot_preview1", path,
-                     import->name);
+                     wasm_name_shown(import->name, name));
 }
 
 static int check_module(struct module_file *file, const char *path,

@@ -2,6 +2,8 @@
  * reader, and a reader that has failed stays failed and yields zeros. */
 #include "engine/wasm_module.h"
 
+#include "base/text.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,7 +85,8 @@ static char *read_name(struct reader *reader)
 {
     uint32_t size = read_u32(reader);
     const uint8_t *bytes = read_bytes(reader, size);
-    if (bytes == NULL || memchr(bytes, 0, size) != NULL) {
+    if (bytes == NULL || memchr(bytes, 0, size) != NULL ||
+        text_valid_utf8((const char *)bytes, size) != size) {
         reader->failed = true;
         return NULL;
     }
@@ -167,12 +170,15 @@ static int read_import_section(struct wasm_module *module, struct reader *reader
         uint8_t kind = read_byte(reader);
         if (reader->failed)
             return 0;
+        char name[WASM_NAME_SHOWN];
+        char from[WASM_NAME_SHOWN];
         if (kind != KIND_FUNCTION)
             return error_set(error, ERROR_INVALID_REQUEST,
                              "%s imports \"%s\" from \"%s\", which is not a function: only "
                              "functions of wasi_snapshot_preview1 can be imported. Build the "
                              "module for wasm32-wasi (preview1) without such imports",
-                             file, import->name, import->module);
+                             file, wasm_name_shown(import->name, name),
+                             wasm_name_shown(import->module, from));
         import->type = read_u32(reader);
         if (import->type >= module->type_count)
             reader->failed = true;
@@ -357,6 +363,23 @@ const struct wasm_function_type *wasm_module_function_type(const struct wasm_mod
         return &module->types[module->imports[index].type];
     index -= (uint32_t)module->import_count;
     return index < module->function_count ? &module->types[module->functions[index]] : NULL;
+}
+
+const char *wasm_name_shown(const char *name, char text[WASM_NAME_SHOWN])
+{
+    size_t size = strlen(name);
+    if (size >= WASM_NAME_SHOWN) { /* cut before a whole character */
+        size = WASM_NAME_SHOWN - 1;
+        while (size > 0 && ((unsigned char)name[size] & 0xc0) == 0x80)
+            size--;
+    }
+    memcpy(text, name, size);
+    text[size] = '\0';
+    for (size_t i = 0; i < size; i++) {
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+            text[i] = '?';
+    }
+    return text;
 }
 
 void wasm_module_free(struct wasm_module *module)

@@ -21,7 +21,7 @@ struct wasm_function_type {
 };
 
 struct wasm_import {
-    char *module;
+    char *module; /* UTF-8, as all names */
     char *name;
     uint32_t type; /* index into types */
 };
@@ -70,5 +70,11 @@ const struct wasm_function_type *wasm_module_function_type(const struct wasm_mod
                                                            uint32_t index);
 
 void wasm_module_free(struct wasm_module *module);
+
+#define WASM_NAME_SHOWN 80
+
+/* A name for a message, into `text`: cut, without control characters, which could make a terminal
+ * obey a module. Returns `text`. */
+const char *wasm_name_shown(const char *name, char text[WASM_NAME_SHOWN]);
 
 #endif

@@ -314,6 +314,13 @@ def test_module_that_asks_for_something_else(fresh, text, words):
     refused(fresh("wasi", module(text)), *words)
 
 
+def test_names_in_messages_cannot_command_a_terminal(fresh):
+    text = '(module (import "env\\1b[2J" "f\\1b]0;title\\07" (func)) (memory (export "memory") 1) (func (export "_start")))'
+    result = fresh("wasi", module(text))
+    refused(result, "env?[2J")
+    assert not set(result.stderr) & {"\x1b", "\x07"}
+
+
 @pytest.mark.parametrize("name", [
     # Each would be C of the module's choosing in the object, run by the host while it loads it.
     "a*/ extern long write(int, const void *, unsigned long); __attribute__((constructor)) static void f(void)"

@@ -176,6 +176,7 @@ static const struct sample samples[] = {
            0),
     SAMPLE("import of a memory", "not a function", HEADER, 2, 8, 1, 1, 'a', 1, 'b', 2, 0, 1),
     SAMPLE("name with a zero byte", "section 7", HEADER, MEMORY, 7, 7, 1, 3, 'a', 0, 'b', 0, 0),
+    SAMPLE("name that is no UTF-8", "section 7", HEADER, MEMORY, 7, 6, 1, 2, 'a', 0xc3, 0, 0),
     SAMPLE("name beyond its section", "section 7", HEADER, MEMORY, 7, 5, 1, 0x7f, 'a', 0, 0),
     SAMPLE("function of a type that is not there", "section 3", HEADER, 3, 2, 1, 0),
     SAMPLE("data beyond its section", "section 11", HEADER, MEMORY, EXPORT_MEMORY, 11, 6, 1, 0,
@@ -198,12 +199,29 @@ static void each_sample_is_told_apart(void **state)
     }
 }
 
+static void names_are_shown_without_control_characters(void **state)
+{
+    char text[WASM_NAME_SHOWN];
+    char longest[WASM_NAME_SHOWN + 8];
+    (void)state;
+    assert_string_equal(wasm_name_shown("plain \xc3\xa4", text), "plain \xc3\xa4");
+    assert_string_equal(wasm_name_shown("\x1b[2J\n\x7f", text), "?[2J??");
+    memset(longest, 'a', sizeof(longest));
+    longest[sizeof(longest) - 1] = '\0';
+    longest[WASM_NAME_SHOWN - 2] = '\xc3'; /* a character of two bytes across the cut */
+    longest[WASM_NAME_SHOWN - 1] = '\xa4';
+    assert_int_equal(strlen(wasm_name_shown(longest, text)), WASM_NAME_SHOWN - 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(structure_is_read),         cmocka_unit_test(every_truncation_is_refused),
-        cmocka_unit_test(bit_flips_do_no_harm),      cmocka_unit_test(random_changes_do_no_harm),
+        cmocka_unit_test(structure_is_read),
+        cmocka_unit_test(every_truncation_is_refused),
+        cmocka_unit_test(bit_flips_do_no_harm),
+        cmocka_unit_test(random_changes_do_no_harm),
         cmocka_unit_test(each_sample_is_told_apart),
+        cmocka_unit_test(names_are_shown_without_control_characters),
     };
     return cmocka_run_group_tests_name("wasm_module", tests, NULL, NULL);
 }
