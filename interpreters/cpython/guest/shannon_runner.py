@@ -45,7 +45,7 @@ _excepthook = sys.__excepthook__
 _run_exitfuncs = atexit._run_exitfuncs
 _collect = gc.collect
 _decode_source = _frozen_importlib_external.decode_source
-_traceback = _linecache = _TracebackException = None  # until _bind_traceback()
+_TracebackException = _linecache_cache = None  # until _bind_traceback()
 _sys, _os = sys, os
 _environment_at_start = dict(os.environ)
 _stdout, _stderr = sys.stdout, sys.stderr
@@ -63,10 +63,9 @@ _ast_Expr, _ast_Expression = _ast.Expr, _ast.Expression
 
 def _bind_traceback():
     """Imports what formatting an exception needs, and holds on to the parts that a program could replace."""
-    global _traceback, _TracebackException, _linecache
-    _linecache = _import_module("linecache")
-    _traceback = _import_module("traceback")
-    _TracebackException = _traceback.TracebackException
+    global _TracebackException, _linecache_cache
+    _linecache_cache = _import_module("linecache").cache
+    _TracebackException = _import_module("traceback").TracebackException
 
 
 def preload():
@@ -110,7 +109,8 @@ def _set_environment(assignments):
 class _ProgramLoader:
     """Lets linecache, and through it tracebacks and inspect.getsource(), find lines that no file holds.
 
-    linecache asks the loader of the module a function lives in, and keeps the answer.
+    linecache asks the loader of the module a function lives in, and keeps the answer. It does not ask for names like
+    "<stdin>", and it splits lines as str.splitlines() does, not as Python's parser; where either matters, it is told.
     """
 
     code, filename = b"", ""
@@ -121,24 +121,32 @@ class _ProgramLoader:
         except (_SyntaxError, LookupError, _ValueError):
             return self.code.decode("utf-8", "replace")
 
-    def publish(self, lines_module):
-        """Puts the lines into linecache; split as Python's own parser does, not as str.splitlines()."""
+    def publish(self, cache):
+        """Puts the program's lines into linecache's cache."""
         lines = [line + "\n" for line in self.get_source().split("\n")]
         # Without a modification time linecache.checkcache() keeps the entry.
-        lines_module.cache[self.filename] = (_len(self.code), None, lines, self.filename)
+        cache[self.filename] = (_len(self.code), None, lines, self.filename)
 
     def remember(self, code, filename):
         """Takes the next program. Functions of the one before may live on, so its lines go to linecache."""
-        lines_module = _sys.modules.get("linecache")
+        linecache = _sys.modules.get("linecache")
         if self.filename and self.filename != filename:
-            lines_module = lines_module or _import_module("linecache")
-            self.publish(lines_module)
+            linecache = linecache or _import_module("linecache")
+            self.publish(linecache.cache)
         self.code, self.filename = code, filename
-        if lines_module is not None:
-            lines_module.cache.pop(filename, None)
+        if linecache is not None and filename.startswith("<"):
+            self.publish(linecache.cache)
+        elif linecache is not None:
+            linecache.cache.pop(filename, None)
 
 
 _loader = _ProgramLoader()
+
+
+def publish_program(cache):
+    """Called by linecache when it is imported (patches/python-lines-without-a-file.patch)."""
+    if _loader.filename:
+        _loader.publish(cache)
 
 
 def _set_script_folder(filename):
@@ -275,9 +283,9 @@ def _message(error):
 def _format(error):
     """The traceback as text. The plain way can fail on what a program did to it; then as much as still can be said."""
     try:
-        if _traceback is None:
+        if _TracebackException is None:
             _bind_traceback()
-        _loader.publish(_linecache)
+        _loader.publish(_linecache_cache)
         return "".join(_TracebackException(_type(error), error, error.__traceback__, compact=True).format())
     except _BaseException:
         error.__traceback__ = None  # lets go of the memory its frames hold

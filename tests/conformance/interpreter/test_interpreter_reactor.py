@@ -129,10 +129,12 @@ def test_arguments_filename_and_environment():
     assert answers[1]["stdout"] == "['main.py'] main.py new None yes\n"
 
 
-def test_source_of_user_code():
+@pytest.mark.parametrize("initialize", [0, PRELOAD])
+@pytest.mark.parametrize("filename", ["main.py", "<stdin>", "<string>"])
+def test_source_of_user_code(filename, initialize):
     code = ("import inspect\ndef f(a):\n    return a\n\nclass C:\n    def m(self):\n        pass\n\n"
             "print(inspect.getsource(f), inspect.getsource(C), inspect.getsource(C().m), sep='|', end='')")
-    answer = run_one(code)
+    answer = run_all({"code": code, "filename": filename}, initialize=initialize)[0]
     assert answer["stdout"] == (
         "def f(a):\n    return a\n|class C:\n    def m(self):\n        pass\n|    def m(self):\n        pass\n")
 
@@ -141,7 +143,7 @@ def test_source_of_user_code():
 def test_functions_keep_their_lines_when_the_next_program_runs(initialize):
     answers = run_all(
         {"code": "def first():\n    raise ValueError('from the first')  # line of the first\n", "filename": "cell1.py"},
-        {"code": "import inspect\nprint(inspect.getsource(first))", "filename": "cell2.py"},
+        {"code": "import inspect\nprint(inspect.getsource(first))", "filename": "<cell 2>"},
         {"code": "first()", "filename": "cell3.py"}, initialize=initialize)
     assert answers[1]["stdout"].endswith("# line of the first\n\n"), answers[1]
     assert 'File "cell3.py", line 1, in <module>\n    first()\n' in answers[2]["stderr"]
