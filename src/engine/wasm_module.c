@@ -16,6 +16,9 @@ enum {
     SECTION_DATA = 11,
 };
 
+/* Each type is compared with all before it. Compilers write a few hundred. */
+#define TYPES_MAX 20000u
+
 enum { KIND_FUNCTION = 0, KIND_TABLE = 1, KIND_MEMORY = 2, KIND_GLOBAL = 3 };
 
 struct reader {
@@ -136,6 +139,10 @@ static void *allocate_items(struct reader *reader, uint32_t count, size_t size)
 static void read_type_section(struct wasm_module *module, struct reader *reader)
 {
     uint32_t count = read_count(reader);
+    if (count > TYPES_MAX) {
+        reader->failed = true;
+        return;
+    }
     module->types = allocate_items(reader, count, sizeof(*module->types));
     for (uint32_t i = 0; i < count && !reader->failed; i++) {
         struct wasm_function_type *type = &module->types[i];

@@ -2,6 +2,7 @@
  * status is ok, a message that says what to do. */
 #include "sandbox/execution_status.h"
 
+#include "base/text.h"
 #include "sandbox/run_report.h"
 #include "shannon_guest.h"
 
@@ -24,6 +25,8 @@ static void set_status(struct execution_result *result, enum error_kind status, 
     result->exit_code = exit_code;
     (void)vsnprintf(result->message, sizeof(result->message), format, arguments);
     va_end(arguments);
+    /* It may have been cut inside a character, or come from a child that cannot be trusted. */
+    result->message[text_valid_utf8(result->message, strlen(result->message))] = '\0';
 }
 
 static void decide_timeout(const struct execution_end *end, struct execution_result *result)
@@ -56,6 +59,9 @@ static void decide_failure(enum error_kind kind, const char *message,
     if (kind == ERROR_TRAP || kind == ERROR_STACK_EXHAUSTED) /* in the module's start function */
         exit_code = EXIT_TRAPPED;
     set_status(result, kind == ERROR_OK ? ERROR_INTERNAL : kind, exit_code, "%s", message);
+    if (result->message[0] == '\0')
+        set_status(result, ERROR_INTERNAL, EXIT_SHANNON_FAILED,
+                   "the program's process failed and did not say why; please report this");
 }
 
 static void decide_signal(const struct execution_end *end, struct execution_result *result)
@@ -131,8 +137,8 @@ static void decide_exit(const struct execution_end *end, const struct run_report
 {
     uint32_t code = report->outcome.exit_code;
     /* An exception that nobody caught ends Python with status 1. */
-    bool memory_error = strcmp(buffer_text(&result->error_type), "MemoryError") == 0 ||
-                        (report->mute && code == 1);
+    bool memory_error =
+        strcmp(buffer_text(&result->error_type), "MemoryError") == 0 || (report->mute && code == 1);
     if (code == 0)
         set_status(result, ERROR_OK, 0, "%s", "");
     else if (report->growth_refused && memory_error)

@@ -284,6 +284,37 @@ static void memory_limit_needs_the_hosts_word(void **state)
     }
 }
 
+/* The message stands in JSON: whatever a child says, it is UTF-8, and there is one. */
+static void a_failures_message_is_text(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t size;
+        const char *message;
+    } cases[] = {
+        {"caf\xc3\xa9", 5, "caf\xc3\xa9"},
+        {"half \xc3", 6, "half "},
+        {"\xff", 1, "the program's process failed and did not say why; please report this"},
+        {"", 0, "the program's process failed and did not say why; please report this"},
+        {"\0hidden", 7, "the program's process failed and did not say why; please report this"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct run_report report = {.kind = RUN_REPORT_FAILED,
+                                          .failure = ERROR_INVALID_REQUEST,
+                                          .records = (const uint8_t *)cases[i].bytes,
+                                          .records_size = cases[i].size};
+        const struct execution_end end = {.wait_status = EXITED(1)};
+        struct execution_result result = {0};
+        BUFFER_LOCAL struct buffer frame = BUFFER_EMPTY;
+        make_frame(&report, &frame);
+        execution_status_decide(&end, &frame, &result);
+        assert_string_equal(result.message, cases[i].message);
+        assert_int_equal(result.exit_code, EXIT_SHANNON_FAILED);
+        execution_result_free(&result);
+    }
+}
+
 static void texts_of_the_exception_are_passed_on(void **state)
 {
     uint8_t records[256];
@@ -314,6 +345,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_ending_has_its_answer),
         cmocka_unit_test(memory_limit_needs_the_hosts_word),
+        cmocka_unit_test(a_failures_message_is_text),
         cmocka_unit_test(texts_of_the_exception_are_passed_on),
     };
     return cmocka_run_group_tests_name("execution_status", tests, NULL, NULL);

@@ -199,6 +199,35 @@ static void each_sample_is_told_apart(void **state)
     }
 }
 
+/* Refused at once instead of comparing for minutes. */
+static void absurdly_many_types_are_refused(void **state)
+{
+    const size_t count = 30000;
+    const size_t size = 8 + 1 + 3 + 3 + count * 4;
+    uint8_t *bytes = malloc(size);
+    struct error error;
+    (void)state;
+    assert_non_null(bytes);
+    const uint8_t head[] = {HEADER, 1};
+    memcpy(bytes, head, sizeof(head));
+    const size_t content = 3 + count * 4;
+    uint8_t *place = bytes + sizeof(head);
+    const size_t numbers[] = {content, count};
+    for (size_t i = 0; i < 2; i++) {
+        *place++ = (uint8_t)(numbers[i] | 0x80);
+        *place++ = (uint8_t)(numbers[i] >> 7 | 0x80);
+        *place++ = (uint8_t)(numbers[i] >> 14);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t type[] = {0x60, 1, 0x7f, 0};
+        memcpy(place, type, sizeof(type));
+        place += sizeof(type);
+    }
+    assert_int_equal(read_copy(bytes, size, &error), -1);
+    assert_non_null(strstr(error.message, "section 1"));
+    free(bytes);
+}
+
 static void names_are_shown_without_control_characters(void **state)
 {
     char text[WASM_NAME_SHOWN];
@@ -221,6 +250,7 @@ int main(void)
         cmocka_unit_test(bit_flips_do_no_harm),
         cmocka_unit_test(random_changes_do_no_harm),
         cmocka_unit_test(each_sample_is_told_apart),
+        cmocka_unit_test(absurdly_many_types_are_refused),
         cmocka_unit_test(names_are_shown_without_control_characters),
     };
     return cmocka_run_group_tests_name("wasm_module", tests, NULL, NULL);
