@@ -9,6 +9,7 @@ int command_serve(int argc, char **argv);
 int command_submit(int argc, char **argv);
 int command_interpreter(int argc, char **argv);
 int command_doctor(int argc, char **argv);
+int command_config(int argc, char **argv);
 
 /* Not for people: what a service starts for each interpreter. See sandbox/zygote.h. */
 int command_zygote(int argc, char **argv);

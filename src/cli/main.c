@@ -18,6 +18,7 @@ static const struct command commands[] = {
     {"submit", command_submit, "send a task to the orchestrator and print its result"},
     {"interpreter", command_interpreter, "show, add, build and check interpreters"},
     {"doctor", command_doctor, "check this machine and say how to mend what is not well"},
+    {"config", command_config, "show every setting and where it came from"},
     {"zygote", command_zygote, NULL},
 };
 

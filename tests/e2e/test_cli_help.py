@@ -8,7 +8,7 @@ import pytest
 from cli_support import ROOT, Shannon
 
 PAGES = ROOT / "docs" / "man"
-COMMANDS = ["run", "wasi", "serve", "submit", "interpreter", "doctor"]
+COMMANDS = ["run", "wasi", "serve", "submit", "interpreter", "doctor", "config"]
 ACTIONS = ["list", "add", "build", "check"]
 
 
