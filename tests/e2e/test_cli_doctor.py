@@ -62,11 +62,15 @@ def test_text_has_a_line_each_and_no_colours(shannon, ports):
     assert all(line.startswith(("ok ", "warning ", "problem ", " ")) for line in result.stdout.splitlines()[:-2])
 
 
+def problems_of(checks, name):
+    """There may be more of them: the interpreters beside the program."""
+    return [check for check in checks[name] if check["status"] == "problem"]
+
+
 def test_missing_interpreter(tmp_path, ports):
     status, checks = examine(Shannon(tmp_path, PYTHON_WASI_WASM_PATH="/nonexistent/python.wasm"), environ=ports)
     assert status == 1
-    [check] = checks["interpreter"]
-    assert check["status"] == "problem"
+    [check] = problems_of(checks, "interpreter")
     assert "/nonexistent/python.wasm" in check["message"] and "PYTHON_WASI_WASM_PATH" in check["message"]
     assert "setup_python_wasi.sh" in check["remedy"]
     assert "sandbox" not in checks
@@ -76,7 +80,7 @@ def test_interpreter_that_is_no_module(tmp_path, ports):
     (tmp_path / "python.wasm").write_text("not a module")
     status, checks = examine(Shannon(tmp_path, PYTHON_WASI_WASM_PATH="python.wasm"), environ=ports)
     assert status == 1
-    assert "not a WebAssembly module" in checks["interpreter"][0]["message"]
+    assert "not a WebAssembly module" in problems_of(checks, "interpreter")[0]["message"]
 
 
 def test_interpreter_that_is_not_translated(shannon, ports, tmp_path):
@@ -108,7 +112,7 @@ def test_missing_tools(shannon, ports, tmp_path):
     assert "printed 42" in checks["sandbox"][0]["message"]
     status, checks = examine(shannon, environ={**ports, "PATH": tmp_path / "empty", "SHANNON_CACHE_DIR": tmp_path / "new"})
     assert status == 1  # nothing can be run
-    assert checks["interpreter"][0]["status"] == "problem"
+    assert problems_of(checks, "interpreter")
 
 
 @pytest.mark.parametrize("script, name", [
