@@ -202,7 +202,7 @@ class Tests:
             folders = [found] + ([corpus] if corpus.is_dir() else [])
             print(f"-- {target.name}", flush=True)
             status = run([target, f"-max_total_time={FUZZ_SECONDS}", "-timeout=10", "-rss_limit_mb=2048",
-                          "-verbosity=0", "-print_final_stats=1", f"-artifact_prefix={target}-", *folders],
+                          "-verbosity=0", "-print_funcs=0", f"-artifact_prefix={target}-", *folders],
                          environment=self.environment)
         total.add(by_status(target.name, status))
 
