@@ -201,6 +201,31 @@ static int run_reactor(struct guest *guest, const struct run_request *request,
     return 0;
 }
 
+int guest_rehearse(struct guest *guest, struct error *error)
+{
+    static const char program[] = "pass";
+    const struct shannon_record head = {.kind = SHANNON_REQUEST_CODE,
+                                        .length = sizeof(program) - 1};
+    uint32_t size = (uint32_t)(sizeof(head) + sizeof(program) - 1);
+    uint32_t arguments[2] = {0, size};
+    uint32_t status = 1;
+    if (!guest->reactor)
+        return 0;
+    if (call_reactor(guest, "shannon_allocate", &size, 1, &arguments[0], error) != 0)
+        return -1;
+    uint8_t *place = linear_memory_at(guest_instance_memory(guest->instance), arguments[0], size);
+    if (arguments[0] == 0 || place == NULL)
+        return error_set(error, ERROR_INTERNAL, "the interpreter has no memory for a rehearsal");
+    memcpy(place, &head, sizeof(head));
+    memcpy(place + sizeof(head), program, sizeof(program) - 1);
+    if (call_reactor(guest, "shannon_run", arguments, 2, &status, error) != 0)
+        return -1;
+    if (status != 0)
+        return error_set(error, ERROR_INTERNAL, "the interpreter's rehearsal ended with status %u",
+                         status);
+    return 0;
+}
+
 /* ---- commands ---- */
 
 static int start_command(struct guest *guest, uint64_t memory_limit, struct run_report *report,

@@ -49,6 +49,11 @@ bool guest_is_reactor(const struct guest *guest);
  * memory may grow to `memory_limit` bytes. For a command: does nothing. */
 int guest_initialize(struct guest *guest, bool preload, uint64_t memory_limit, struct error *error);
 
+/* Runs a program that does nothing in a reactor, so that the pages every run writes are there
+ * before the request is. Leaves nothing that the next run could see. For a command: does nothing.
+ */
+int guest_rehearse(struct guest *guest, struct error *error);
+
 /* Runs what `request` asks for, a Python program or (RUN_REQUEST_COMMAND) the module itself, and
  * fills `report`, whose records point into guest memory. The guest must not be run again. -1 only
  * when the guest could not begin. */

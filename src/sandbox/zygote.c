@@ -94,38 +94,14 @@ static struct execution *find_state(const struct zygote *zygote, enum execution_
 
 /* ---- sending ---- */
 
-static int send_request(const struct zygote *zygote, const struct execution *execution)
-{
-    struct zygote_request request = {.execution = execution_number(execution)};
-    union {
-        char bytes[CMSG_SPACE(sizeof(int) * ZYGOTE_FD_COUNT)];
-        struct cmsghdr align;
-    } control;
-    memset(&control, 0, sizeof(control));
-    struct iovec vector = {.iov_base = &request, .iov_len = sizeof(request)};
-    struct msghdr message = {.msg_iov = &vector,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof(control.bytes)};
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int) * ZYGOTE_FD_COUNT);
-    memcpy(CMSG_DATA(header), execution_descriptors(execution), sizeof(int) * ZYGOTE_FD_COUNT);
-    ssize_t sent;
-    do {
-        sent = sendmsg(zygote->socket, &message, MSG_NOSIGNAL);
-    } while (sent < 0 && errno == EINTR);
-    return sent == (ssize_t)sizeof(request) ? 0 : -1;
-}
-
 /* Sends what is waiting. A full socket is left: its replies will call this again. */
 static void send_waiting(struct zygote *zygote)
 {
     struct execution *execution;
     while (zygote->state == ZYGOTE_READY &&
            (execution = find_state(zygote, EXECUTION_WAITING)) != NULL) {
-        if (send_request(zygote, execution) != 0)
+        const struct zygote_request request = {.execution = execution_number(execution)};
+        if (zygote_send_request(zygote->socket, &request, execution_descriptors(execution)) != 0)
             return;
         execution_was_sent(execution);
     }

@@ -25,6 +25,11 @@ struct zygote_request {
     uint64_t execution; /* the service's number for it */
 };
 
+/* Sends a request with its descriptors, which stay the caller's. 0, or -1 when it cannot be sent
+ * now (errno EAGAIN) or the other end is gone. */
+int zygote_send_request(int socket, const struct zygote_request *request,
+                        const int descriptors[ZYGOTE_FD_COUNT]);
+
 enum zygote_reply_kind {
     ZYGOTE_REPLY_READY = 1, /* once, when the interpreter is warm */
     ZYGOTE_REPLY_FAILED,    /* once, instead: `error`; the zygote exits */
