@@ -204,7 +204,7 @@ main() {
     say 'The program'
     run_visibly make --no-print-directory all || fail "the build failed; its messages stand above"
 
-    say 'The interpreter, python-3.11.wasm (built the first time only, about five minutes on two processors)'
+    say 'The interpreter, python-3.11.wasm (built the first time only: two to five minutes on two processors)'
     run_visibly make --no-print-directory interpreter || fail "the interpreter was not built; the reason stands above"
 
     say 'Its translation to native code (the first time only, about a minute)'
