@@ -49,6 +49,7 @@ lint:
 
 install: all
 	meson configure $(BUILD) -Dprefix="$(abspath $(prefix))"
+	ninja -C $(BUILD) shannon # takes the prefix over from the configuration
 	DESTDIR="$(DESTDIR)" meson install -C $(BUILD) --no-rebuild
 	if [ -f $(INTERPRETER) ]; then \
 	  install -D -m 644 $(INTERPRETER) "$(DESTDIR)$(abspath $(prefix))/share/shannon/$(INTERPRETER)"; \

@@ -256,6 +256,7 @@ static _Noreturn void run_direct(const struct execution *execution,
 {
     struct error error = ERROR_NONE;
     const int request_fd = EXECUTION_REPORT_FD + 1;
+    execution_child_take_signals();
     int report = fcntl(execution->descriptors[ZYGOTE_FD_REPORT], F_DUPFD_CLOEXEC, 10);
     int request = fcntl(execution->descriptors[ZYGOTE_FD_REQUEST], F_DUPFD_CLOEXEC, 10);
     bool captured = execution->descriptors[ZYGOTE_FD_STDIN] >= 0;

@@ -24,16 +24,16 @@ uint32_t execution_child_processor_seconds(uint32_t timeout_ms)
     return timeout_ms == 0 || timeout_ms > 3600000 ? 3602 : timeout_ms / 1000 + 2;
 }
 
-/* What a service handles must end a guest process. What was ignored from the start (nohup, a job in
- * the background) stays so. */
-static void reset_signals(void)
+void execution_child_take_signals(void)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCHLD};
+    static const int ended_by[] = {SIGTERM, SIGQUIT, SIGUSR1, SIGUSR2, SIGCHLD};
     sigset_t none;
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        if (signal(numbers[i], SIG_DFL) == SIG_IGN)
-            (void)signal(numbers[i], SIG_IGN);
+    for (size_t i = 0; i < sizeof(ended_by) / sizeof(ended_by[0]); i++) {
+        if (signal(ended_by[i], SIG_DFL) == SIG_IGN)
+            (void)signal(ended_by[i], SIG_IGN);
     }
+    (void)signal(SIGINT, SIG_IGN);
+    (void)signal(SIGHUP, SIG_IGN);
     (void)signal(SIGPIPE, SIG_IGN); /* the guest gets EPIPE as an error */
     sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
@@ -54,7 +54,7 @@ _Noreturn void execution_child_run(const struct execution_child *child)
     struct error error = ERROR_NONE;
     struct run_request request;
     struct run_report report;
-    reset_signals();
+    execution_child_take_signals();
     if (run_request_read(child->request, &request, &error) != 0 || take_streams(child, &error) != 0)
         execution_child_fail(child->report, &error);
     for (int i = 0; i < 3; i++) {

@@ -20,6 +20,11 @@ struct execution_child {
     int streams[3]; /* become 0, 1 and 2; -1: left as they are */
 };
 
+/* Gives up the signal handlers that came with the fork. A terminal sends SIGINT and SIGHUP to the
+ * whole group at once: they are the parent's to answer, which ends this process itself, and are
+ * ignored here, or the parent could take the end for a killing from outside. */
+void execution_child_take_signals(void);
+
 /* Runs the request in this process and exits with 0 once the report is written, 1 otherwise. */
 _Noreturn void execution_child_run(const struct execution_child *child);
 

@@ -53,6 +53,16 @@ def test_control_c_on_a_terminal(shannon):
         os.close(master)
 
 
+def test_an_interrupt_is_the_parents_to_answer(shannon):
+    """A terminal's Ctrl-C may reach the guest's process first; that is not a killing from outside."""
+    process, children = begin(shannon, SLEEPING)
+    for child in children:
+        os.kill(child, signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    process.communicate()
+    assert process.returncode == 130
+
+
 @pytest.mark.parametrize("code", [ENDLESS, SLEEPING], ids=["busy", "sleeping"])
 def test_kill_9_leaves_no_process(shannon, code):
     process, children = begin(shannon, code)
