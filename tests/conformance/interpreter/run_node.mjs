@@ -21,5 +21,6 @@ while (args[0] === '--dir' || args[0] === '--env') {
 }
 const wasi = new WASI({ version: 'preview1', args, env, preopens, returnOnExit: true });
 const module = await WebAssembly.compile(await readFile(args[0]));
-const instance = await WebAssembly.instantiate(module, wasi.getImportObject());
+// Not getImportObject(), which Node 18 (Debian 12) does not have.
+const instance = await WebAssembly.instantiate(module, { wasi_snapshot_preview1: wasi.wasiImport });
 process.exitCode = wasi.start(instance);
