@@ -9,7 +9,7 @@ import subprocess
 import threading
 
 import pytest
-from interpreter_fixtures import REPOSITORY
+from interpreter_fixtures import REPOSITORY, interpreter_path
 
 BUILD = REPOSITORY / "interpreters" / "cpython" / "build.sh"
 
@@ -107,3 +107,10 @@ def test_unwritable_cache(needs_tools, tmp_path):
     blocked.write_text("")
     done = build(cache=blocked)
     assert done.returncode == 1 and "cannot write to the cache folder" in done.stderr
+
+
+def test_the_result_does_not_know_where_it_was_built():
+    """Neither the recipe's folder nor the cache: the same inputs give the same file in any of them."""
+    contents = pathlib.Path(interpreter_path()).read_bytes()
+    for trace in (b"/interpreters/cpython/", b"/interpreter/work/"):
+        assert trace not in contents
