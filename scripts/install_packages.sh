@@ -77,7 +77,7 @@ find_privilege() {
         return 1
     elif sudo -n true 2>/dev/null; then
         printf 'sudo -n'
-    elif [[ -t 0 && -t 2 ]]; then
+    elif [[ -t 0 && -t 2 ]] && (: </dev/tty) 2>/dev/null; then
         printf 'sudo'
     else
         return 1
