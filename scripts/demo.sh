@@ -121,6 +121,7 @@ stop_services() {
         show_waiting "waiting for the services to stop" "$started"
         sleep 0.1
     done
+    clear_waiting
     wait "$services" 2>/dev/null || true
     services=
 }

@@ -25,10 +25,15 @@ show_waiting() {
     fi
 }
 
-# end_waiting WHAT STARTED: the step is done.
-end_waiting() {
+# Takes the line away again, where it is rewritten in place.
+clear_waiting() {
     waiting_shown=0
     [[ ! -t 2 ]] || printf '\r\033[K' >&2
+}
+
+# end_waiting WHAT STARTED: the step is done.
+end_waiting() {
+    clear_waiting
     printf '%s: %s\n' "$1" "$(format_seconds "$((SECONDS - $2))")" >&2
 }
 
