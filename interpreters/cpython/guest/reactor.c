@@ -17,13 +17,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define EXPORT(name) __attribute__((export_name(#name)))
 
-void __wasm_call_ctors(void);
+/* Where programs run when the host grants such a folder. */
+#define WORKING_FOLDER "/workspace"
 
-static PyObject *run_function; /* shannon_runner.run, once initialised */
-static uint8_t *result;        /* the last run's records */
+void __wasm_call_ctors(void);
+size_t _PySignal_InterruptWords(volatile void *words[4]); /* patches/python-interrupt-words.patch */
+void sqlite3_randomness(int size, void *bytes);
+
+static PyObject *run_function;     /* shannon_runner.run, once initialised */
+static PyObject *refresh_function; /* shannon_runner.refresh */
+static uint8_t *result;            /* the last run's records */
 static uint32_t result_size;
 
 /* ---- start-up ---- */
@@ -33,11 +40,13 @@ EXPORT(shannon_abi_version) uint32_t shannon_abi_version(void)
     return SHANNON_ABI_VERSION;
 }
 
-static bool start_python(void)
+static bool start_python(uint32_t flags)
 {
     PyConfig config;
     PyConfig_InitPythonConfig(&config);
     config.parse_argv = 0;
+    if (flags & SHANNON_INITIALIZE_UNBUFFERED)
+        config.buffered_stdio = 0;
     config.install_signal_handlers =
         1; /* KeyboardInterrupt's default handler, as `python` has it */
     char *arguments[] = {(char *)""};
@@ -61,13 +70,15 @@ static bool import_runner(uint32_t flags)
     if (runner == NULL)
         return false;
     run_function = PyObject_GetAttrString(runner, "run");
+    refresh_function = PyObject_GetAttrString(runner, "refresh");
+    bool bound = run_function != NULL && refresh_function != NULL;
     PyObject *done = Py_None;
     Py_INCREF(done);
-    if (run_function != NULL && (flags & SHANNON_INITIALIZE_PRELOAD))
+    if (bound && (flags & SHANNON_INITIALIZE_PRELOAD))
         Py_SETREF(done, PyObject_CallMethod(runner, "preload", NULL));
     Py_DECREF(runner);
     Py_XDECREF(done);
-    return run_function != NULL && done != NULL;
+    return bound && done != NULL;
 }
 
 EXPORT(shannon_initialize) int32_t shannon_initialize(uint32_t flags)
@@ -79,13 +90,36 @@ EXPORT(shannon_initialize) int32_t shannon_initialize(uint32_t flags)
     }
     called = true;
     __wasm_call_ctors();
-    if (!start_python())
+    (void)chdir(WORKING_FOLDER); /* stays in "/" where there is none */
+    if (!start_python(flags))
         return 1;
     if (!import_runner(flags)) {
         PyErr_Print();
         return 1;
     }
     return 0;
+}
+
+EXPORT(shannon_refresh) int32_t shannon_refresh(void)
+{
+    if (refresh_function == NULL)
+        return 1;
+    sqlite3_randomness(0, NULL); /* it seeds itself anew when it is next asked */
+    PyObject *done = PyObject_CallNoArgs(refresh_function);
+    if (done == NULL)
+        PyErr_Print();
+    Py_XDECREF(done);
+    return done == NULL ? 1 : 0;
+}
+
+EXPORT(shannon_interrupt_words) const void *shannon_interrupt_words(void)
+{
+    static struct shannon_interrupt_words words;
+    volatile void *addresses[4];
+    words.count = (uint32_t)_PySignal_InterruptWords(addresses);
+    for (uint32_t i = 0; i < words.count; i++)
+        words.addresses[i] = (uint32_t)(uintptr_t)addresses[i];
+    return &words;
 }
 
 /* ---- requests ---- */

@@ -17,7 +17,7 @@ import gc
 import os
 import sys
 
-RUN_FINAL, RUN_REFRESH, RUN_VALUE, RUN_LINE_BUFFERED = 1, 2, 4, 8
+RUN_FINAL, RUN_VALUE, RUN_LINE_BUFFERED = 1, 4, 8
 TEXT_MAXIMUM = 65536  # SHANNON_RESULT_TEXT_MAXIMUM
 
 # What model-written programs import most, so that a forked copy finds it in memory.
@@ -39,6 +39,7 @@ _SystemExit = SystemExit
 _ValueError = ValueError
 _compile, _exec, _eval, _repr, _str, _type = compile, exec, eval, repr, str, type
 _bool, _bytes, _int, _isinstance, _len, _list, _getattr = bool, bytes, int, isinstance, len, list, getattr
+_open = open
 _type_name = type.__dict__["__name__"].__get__
 _builtins_dict = builtins.__dict__
 _excepthook = sys.__excepthook__
@@ -47,11 +48,11 @@ _collect = gc.collect
 _decode_source = _frozen_importlib_external.decode_source
 _TracebackException = _linecache_cache = None  # until _bind_traceback()
 _sys, _os = sys, os
-_environment_at_start = dict(os.environ)
 _stdout, _stderr = sys.stdout, sys.stderr
 _main = sys.modules["__main__"]
 _import_module = __import__
 _script_folder = object()
+_runs = 0
 _main_namespace = _main.__dict__
 
 # Compile-time features a program's statements hand to its last expression: `from __future__ import annotations` and
@@ -78,8 +79,11 @@ def preload():
     gc.freeze()
 
 
-def _refresh():
-    """Makes a fresh copy of a process differ from its siblings where it must."""
+def refresh():
+    """Makes a fresh copy of a process differ from its siblings where it must. Called before the copy runs a program, or
+    in a copy of one that has run some; raises when it cannot."""
+    global _runs
+    _runs = 0
     modules = _sys.modules
     if "random" in modules:
         modules["random"]._inst.seed()
@@ -87,23 +91,6 @@ def _refresh():
         modules["tempfile"]._name_sequence = None
     if "uuid" in modules:
         modules["uuid"]._node = modules["uuid"]._last_timestamp = None
-    if "logging" in modules:
-        modules["logging"]._startTime = modules["time"].time()
-    # Folders that did not exist when the original looked may have come since.
-    importers = _sys.path_importer_cache
-    for path in [path for path, importer in importers.items() if importer is None]:
-        del importers[path]
-
-
-def _set_environment(assignments):
-    wanted = {**_environment_at_start, **assignments}
-    environment = _os.environ
-    for name in _list(environment):
-        if name not in wanted:
-            del environment[name]
-    for name, value in wanted.items():
-        if environment.get(name) != value:
-            environment[name] = value
 
 
 class _ProgramLoader:
@@ -161,10 +148,32 @@ def _set_script_folder(filename):
     path.insert(0, _script_folder)
 
 
+def _begin_first_run():
+    """What may have changed since this interpreter was started, perhaps long ago, for all the copies of it."""
+    logging = _sys.modules.get("logging")
+    if logging is not None:
+        logging._startTime = _sys.modules["time"].time()
+    # Folders that did not exist then may have come since.
+    importers = _sys.path_importer_cache
+    for path in [path for path, importer in importers.items() if importer is None]:
+        del importers[path]
+
+
+def _begin_later_run():
+    """The program before may have read from standard input, which holds something else now."""
+    if _sys.stdin is _sys.__stdin__ and not _sys.stdin.closed:
+        _sys.stdin = _sys.__stdin__ = _open(0, closefd=False)
+
+
 def _prepare(flags, code, filename, arguments, environment):
-    if flags & RUN_REFRESH:
-        _refresh()
-    _set_environment(environment)
+    global _runs
+    _runs += 1
+    if _runs == 1:
+        _begin_first_run()
+    else:
+        _begin_later_run()
+    for name, value in environment.items():
+        _os.environ[name] = value
     _sys.argv = _list(arguments) if arguments else [filename]
     _set_script_folder(filename)
     if flags & RUN_LINE_BUFFERED and not _stdout.closed:
