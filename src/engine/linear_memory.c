@@ -3,6 +3,7 @@
 #include "engine/linear_memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,8 +19,11 @@
 #define GUARD_BEFORE ((size_t)2 << 30)
 /* 32-bit address + 32-bit offset + the widest access, rounded up to a page. */
 #define REACH (((size_t)8 << 30) + WASM_PAGE_SIZE)
+/* A page table of its own for each 2 MiB of linear memory, none shared with what lies before it. */
+#define ALIGNMENT ((size_t)2 << 20)
 /* wasm2c keeps the size in 32 bits, so the full 4 GiB cannot be expressed. */
 #define PAGES_MAX 65535u
+#define HOST_PAGE_SIZE 4096u
 
 static int set_segment_base(uint8_t *base, struct error *error)
 {
@@ -37,7 +41,7 @@ static int set_segment_base(uint8_t *base, struct error *error)
 int linear_memory_reserve(struct linear_memory *memory, struct error *error)
 {
     memset(memory, 0, sizeof(*memory));
-    size_t reservation_size = GUARD_BEFORE + REACH;
+    size_t reservation_size = GUARD_BEFORE + REACH + ALIGNMENT;
     void *reservation =
         mmap(NULL, reservation_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (reservation == MAP_FAILED)
@@ -47,7 +51,8 @@ int linear_memory_reserve(struct linear_memory *memory, struct error *error)
                                reservation_size);
     memory->reservation = reservation;
     memory->reservation_size = reservation_size;
-    memory->base = (uint8_t *)reservation + GUARD_BEFORE;
+    uintptr_t lowest = (uintptr_t)reservation + GUARD_BEFORE;
+    memory->base = (uint8_t *)((lowest + ALIGNMENT - 1) & ~(uintptr_t)(ALIGNMENT - 1));
     if (set_segment_base(memory->base, error) != 0) {
         linear_memory_destroy(memory);
         return -1;
@@ -94,6 +99,50 @@ uint32_t linear_memory_grow(struct linear_memory *memory, uint32_t pages)
     }
     memory->size += added;
     return former;
+}
+
+static bool is_zero(const uint8_t *page)
+{
+    static const uint8_t zeros[HOST_PAGE_SIZE];
+    return memcmp(page, zeros, sizeof(zeros)) == 0;
+}
+
+/* Pages of zeros stay holes. */
+static int fill_image(const struct linear_memory *memory, int image, struct error *error)
+{
+    for (uint64_t at = 0; at < memory->size; at += HOST_PAGE_SIZE) {
+        if (is_zero(memory->base + at))
+            continue;
+        if (pwrite(image, memory->base + at, HOST_PAGE_SIZE, (off_t)at) != HOST_PAGE_SIZE)
+            return error_set_errno(error, ERROR_INTERNAL, errno,
+                                   "cannot fill the interpreter's memory image");
+    }
+    return 0;
+}
+
+int linear_memory_share(struct linear_memory *memory, struct error *error)
+{
+    int image = memfd_create("linear memory", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (image < 0)
+        return error_set_errno(error, ERROR_INTERNAL, errno,
+                               "cannot make the interpreter's memory image");
+    int result = 0;
+    if (ftruncate(image, (off_t)memory->size) != 0)
+        result = error_set_errno(error, ERROR_INTERNAL, errno,
+                                 "cannot size the interpreter's memory image");
+    if (result == 0)
+        result = fill_image(memory, image, error);
+    /* Sealed first: a mapping that could become shared and writable would forbid the seal. */
+    if (result == 0 &&
+        (fcntl(image, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0 ||
+         mmap(memory->base, memory->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, image,
+              0) == MAP_FAILED))
+        result = error_set_errno(error, ERROR_INTERNAL, errno,
+                                 "cannot map the interpreter's memory image");
+    if (result == 0)
+        return image;
+    (void)close(image);
+    return -1;
 }
 
 void linear_memory_set_limit(struct linear_memory *memory, uint64_t limit)

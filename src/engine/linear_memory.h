@@ -5,6 +5,11 @@
  * 8 GiB + 16 bytes beyond the base. All of that is reserved without access rights, and so are
  * 2 GiB before the base: generated code needs no bounds check, a stray access faults.
  *
+ * Once the guest is initialised, the memory can be moved into an image (linear_memory_share): a
+ * sealed memory file that this process and all that are forked from it map privately. What a
+ * process writes is then its own, page by page; what it does not write costs it nothing, and the
+ * difference from the image is the whole state of its guest.
+ *
  * A process has at most one live linear memory; on x86-64 its base is in the GS segment register
  * (arch_prctl(2) ARCH_SET_GS), which fork(2) inherits. Not thread-safe.
  */
@@ -44,6 +49,12 @@ int linear_memory_create(struct linear_memory *memory, uint32_t initial_pages,
 
 /* memory.grow: the former size in pages, or UINT32_MAX when refused. */
 uint32_t linear_memory_grow(struct linear_memory *memory, uint32_t pages);
+
+/* Moves the contents into a new sealed memory file of `memory->size` bytes and maps that in their
+ * place, privately. Returns its descriptor, which is the caller's to close (the mapping stays), or
+ * -1 with ERROR_INTERNAL; the memory may then not be used further. Before fork(2), so that children
+ * share it. */
+int linear_memory_share(struct linear_memory *memory, struct error *error);
 
 /* Changes the limit in bytes; one below the current size only forbids further growth. */
 void linear_memory_set_limit(struct linear_memory *memory, uint64_t limit);

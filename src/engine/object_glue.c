@@ -138,7 +138,8 @@ int object_glue_append(const struct wasm_module *module, struct buffer *glue)
                                    "__attribute__((visibility(\"default\")))\n"
                                    "const struct guest_object " GUEST_OBJECT_SYMBOL " = {\n"
                                    "  GUEST_OBJECT_ABI, IMPORT_COUNT, import_names, EXPORT_COUNT, "
-                                   "exports, %s, instantiate};\n",
-                                   has_stack_pointer ? "stack_pointer" : "0");
+                                   "exports, %s, %u, instantiate};\n",
+                                   has_stack_pointer ? "stack_pointer" : "0",
+                                   module->variable_global_count);
     return status == 0 ? 0 : -1;
 }
