@@ -15,6 +15,7 @@
 struct transfer {
     struct descriptor *descriptor;
     int vector_count;
+    uint64_t total; /* bytes in the vectors */
     uint8_t *result;
 };
 
@@ -44,20 +45,27 @@ static uint32_t prepare_transfer(struct wasi_host *host, uint32_t fd, uint64_t r
     if (total > UINT32_MAX)
         return WASI_ERRNO_INVAL;
     transfer->vector_count = (int)vector_count;
+    transfer->total = total;
     return WASI_ERRNO_SUCCESS;
 }
 
-/* Whether `host_fd` is ready now, or with `wait` once it is. An error counts as ready: the transfer
- * will report it. */
-static bool ready(int host_fd, short events, bool wait)
+/* Whether `host_fd` is ready now. An error counts as ready: the transfer will report it. */
+static bool is_ready(int host_fd, short events)
 {
     struct pollfd polled = {.fd = host_fd, .events = events};
     const struct timespec now = {0};
     int count;
     do
-        count = ppoll(&polled, 1, wait ? NULL : &now, NULL);
+        count = ppoll(&polled, 1, &now, NULL);
     while (count < 0 && errno == EINTR);
     return count != 0;
+}
+
+/* Waits until `host_fd` is ready, or for an interrupt. */
+static void wait_until_ready(struct wasi_host *host, int host_fd, short events)
+{
+    struct pollfd polled = {.fd = host_fd, .events = events};
+    (void)interruptible_poll(host, &polled, 1, NULL);
 }
 
 /* What the kernel promises to take in one piece without blocking from a descriptor that polls as
@@ -87,6 +95,19 @@ static ssize_t move_bytes(const struct wasi_host *host, const struct transfer *t
                                : preadv(fd, host->vectors, transfer->vector_count, (off_t)offset);
 }
 
+static uint32_t run_stream_transfer(struct wasi_host *host, const struct transfer *transfer,
+                                    bool write, uint64_t offset)
+{
+    if (offset != NO_OFFSET)
+        return WASI_ERRNO_SPIPE;
+    uint32_t moved;
+    uint32_t failure = stream_transfer(host, transfer->descriptor, write, transfer->vector_count,
+                                       transfer->total, &moved);
+    if (failure == WASI_ERRNO_SUCCESS)
+        store_u32(transfer->result, moved);
+    return failure;
+}
+
 /* A standard descriptor is shared with others in the host, so that whether it blocks there is not
  * the guest's to choose: the guest's own nonblock flag is acted out by polling first, and a
  * descriptor that the host made nonblocking is waited for. */
@@ -94,20 +115,26 @@ static uint32_t run_transfer(struct wasi_host *host, struct transfer *transfer, 
                              uint64_t offset)
 {
     struct descriptor *descriptor = transfer->descriptor;
+    if (descriptor->kind == DESCRIPTOR_STREAM)
+        return run_stream_transfer(host, transfer, write, offset);
     bool standard = descriptor->kind == DESCRIPTOR_STANDARD;
     bool nonblocking = (descriptor->flags & WASI_FDFLAGS_NONBLOCK) != 0;
     short events = write ? POLLOUT : POLLIN;
     if (standard && nonblocking) {
-        if (!ready(descriptor->host_fd, events, false))
+        if (!is_ready(descriptor->host_fd, events))
             return WASI_ERRNO_AGAIN;
         if (write)
             limit_to_pipe_buffer(host, transfer);
     }
     ssize_t moved;
+    if (standard && !write && !nonblocking)
+        wait_until_ready(host, descriptor->host_fd, events);
     do {
+        if (standard && take_interrupt(host))
+            return WASI_ERRNO_INTR;
         moved = move_bytes(host, transfer, write, offset);
         if (moved < 0 && errno == EAGAIN && standard && !nonblocking) {
-            (void)ready(descriptor->host_fd, events, true);
+            wait_until_ready(host, descriptor->host_fd, events);
             errno = EINTR;
         }
     } while (moved < 0 && errno == EINTR);
@@ -175,6 +202,8 @@ static uint32_t seek(struct wasi_host *host, uint32_t fd, uint64_t rights, int64
     uint8_t *to = guest_at(host, result, sizeof(uint64_t));
     if (to == NULL)
         return WASI_ERRNO_FAULT;
+    if (descriptor->kind == DESCRIPTOR_STREAM)
+        return WASI_ERRNO_SPIPE;
     off_t position = lseek(descriptor->host_fd, offset, whence);
     if (position < 0)
         return errno_from_host(errno);
@@ -208,6 +237,8 @@ uint32_t preview1_fd_sync(void *context, uint32_t fd)
     uint32_t failure = descriptor_find(context, fd, WASI_RIGHT_FD_SYNC, &descriptor);
     if (failure != WASI_ERRNO_SUCCESS)
         return failure;
+    if (descriptor->kind == DESCRIPTOR_STREAM)
+        return WASI_ERRNO_INVAL; /* as of a pipe */
     return fsync(descriptor->host_fd) == 0 ? WASI_ERRNO_SUCCESS : errno_from_host(errno);
 }
 
@@ -217,6 +248,8 @@ uint32_t preview1_fd_datasync(void *context, uint32_t fd)
     uint32_t failure = descriptor_find(context, fd, WASI_RIGHT_FD_DATASYNC, &descriptor);
     if (failure != WASI_ERRNO_SUCCESS)
         return failure;
+    if (descriptor->kind == DESCRIPTOR_STREAM)
+        return WASI_ERRNO_INVAL; /* as of a pipe */
     return fdatasync(descriptor->host_fd) == 0 ? WASI_ERRNO_SUCCESS : errno_from_host(errno);
 }
 

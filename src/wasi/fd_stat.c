@@ -132,8 +132,8 @@ uint32_t preview1_fd_filestat_get(void *context, uint32_t fd, uint32_t result)
     uint8_t *to = guest_at(context, result, WASI_FILESTAT_SIZE);
     if (to == NULL)
         return WASI_ERRNO_FAULT;
-    struct stat status;
-    if (fstat(descriptor->host_fd, &status) != 0)
+    struct stat status = {.st_mode = S_IFIFO, .st_nlink = 1}; /* of a stream */
+    if (descriptor->kind != DESCRIPTOR_STREAM && fstat(descriptor->host_fd, &status) != 0)
         return errno_from_host(errno);
     filestat_store(to, &status);
     return WASI_ERRNO_SUCCESS;

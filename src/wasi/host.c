@@ -222,3 +222,13 @@ int wasi_host_add_preopen(struct wasi_host *host, int host_fd, const char *guest
         host->descriptors[fd] = preopen;
     return result;
 }
+
+size_t wasi_host_descriptors(const struct wasi_host *host, int *descriptors, size_t maximum)
+{
+    size_t count = 0;
+    for (uint32_t fd = 0; fd < WASI_DESCRIPTORS_MAX && count < maximum; fd++) {
+        if (host->descriptors[fd].kind != DESCRIPTOR_CLOSED && !host->descriptors[fd].borrowed)
+            descriptors[count++] = host->descriptors[fd].host_fd;
+    }
+    return count;
+}

@@ -133,6 +133,22 @@ static uint64_t shortest_wait(struct wasi_host *host, uint32_t count)
     return shortest;
 }
 
+/* An interrupt ends a wait for a clock as if its time had come: libraries know no other way for it
+ * to end (wasi-libc's clock_nanosleep takes any error for "not supported"), and the interrupted
+ * program looks for the interrupt next. */
+static bool end_clocks(struct wasi_host *host, uint32_t count)
+{
+    bool ended = false;
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t *subscription = subscription_at(host, i);
+        if (subscription[TAG_AT] != WASI_EVENTTYPE_CLOCK)
+            continue;
+        store_u64(subscription + TIMEOUT_AT, 0);
+        ended = true;
+    }
+    return ended;
+}
+
 /* Waits until a descriptor is ready or a clock's time has come. */
 static uint32_t wait_for_event(struct wasi_host *host, uint32_t count, uint32_t polled, bool wait)
 {
@@ -145,12 +161,17 @@ static uint32_t wait_for_event(struct wasi_host *host, uint32_t count, uint32_t 
             .tv_sec = (time_t)(nanoseconds / NANOSECONDS_PER_SECOND),
             .tv_nsec = (long)(nanoseconds % NANOSECONDS_PER_SECOND),
         };
-        int found = ppoll(host->polled, polled, &timeout, NULL);
+        if (!due)
+            streams_before_wait(host);
+        int found = due ? ppoll(host->polled, polled, &timeout, NULL)
+                        : interruptible_poll(host, host->polled, polled, &timeout);
         if (found < 0 && errno != EINTR)
             return errno_from_host(errno);
         if (found < 0) {
             for (uint32_t i = 0; i < polled; i++)
                 host->polled[i].revents = 0;
+            if (take_interrupt(host))
+                return end_clocks(host, count) ? WASI_ERRNO_SUCCESS : WASI_ERRNO_INTR;
         }
         if (found > 0 || due)
             return WASI_ERRNO_SUCCESS;

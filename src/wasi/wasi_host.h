@@ -14,9 +14,11 @@
 #include "engine/import.h"
 #include "engine/linear_memory.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 /* Limits that hold whatever the guest asks for. Exceeding one answers the errno in brackets. */
 #define WASI_DESCRIPTORS_MAX 1024   /* open at one time, standard and preopens included [nfile] */
@@ -51,6 +53,28 @@ int wasi_host_add_variable(struct wasi_host *host, const char *text, struct erro
  * status flags of `host_fd` are never changed; it may be nonblocking, the guest does not notice. */
 int wasi_host_set_standard(struct wasi_host *host, int guest_fd, int host_fd, struct error *error);
 
+/* What can stand behind a standard descriptor in place of a descriptor of the host. To the guest it
+ * is a pipe: always ready, without positions. Runs on the guest's stack: needs little of it. */
+struct wasi_stream {
+    /* Of 1 and 2: takes all bytes of the vectors. 0, or an errno value of the host. */
+    int (*write)(void *argument, const struct iovec *vectors, int count);
+    /* Of 0: fills the vectors as far as there are bytes; returns how many, 0 at the end. */
+    size_t (*read)(void *argument, const struct iovec *vectors, int count);
+    /* Of 1 and 2: the guest is about to wait. May be NULL. */
+    void (*before_wait)(void *argument);
+    void *argument;
+};
+
+/* As wasi_host_set_standard, with a stream, which is copied. */
+int wasi_host_set_stream(struct wasi_host *host, int guest_fd, const struct wasi_stream *stream,
+                         struct error *error);
+
+/* Makes the call in which the guest waits, or the next one in which it would, answer intr, once.
+ * From a signal handler of WASI_INTERRUPT_SIGNAL or of SIGXCPU, installed without SA_RESTART, or
+ * before the guest runs. Async-signal-safe. */
+#define WASI_INTERRUPT_SIGNAL SIGUSR1
+void wasi_host_interrupt(struct wasi_host *host);
+
 /* Grants the folder behind `host_fd` (taken over, also on failure) as the preopen `guest_path`,
  * read-only unless `writable`. Everything beneath is reached with openat2(2) RESOLVE_BENEATH |
  * RESOLVE_NO_MAGICLINKS and nothing else; where the kernel has no openat2, or a seccomp filter
@@ -64,6 +88,10 @@ int wasi_host_set_standard(struct wasi_host *host, int guest_fd, int host_fd, st
  * Preopens take the guest numbers 3, 4, ... in the order they are added. */
 int wasi_host_add_preopen(struct wasi_host *host, int host_fd, const char *guest_path,
                           bool writable, struct error *error);
+
+/* The host's own descriptors behind preopens, up to `maximum` of them, into `descriptors`. Returns
+ * their number. */
+size_t wasi_host_descriptors(const struct wasi_host *host, int *descriptors, size_t maximum);
 
 /* All functions of wasi_snapshot_preview1, for the engine to link a module against. Their context
  * is the struct wasi_host. The table is static and ends with a NULL name. */

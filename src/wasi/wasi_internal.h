@@ -15,6 +15,7 @@
 enum descriptor_kind {
     DESCRIPTOR_CLOSED,
     DESCRIPTOR_STANDARD,  /* granted by wasi_host_set_standard */
+    DESCRIPTOR_STREAM,    /* granted by wasi_host_set_stream; no host_fd */
     DESCRIPTOR_FILE,      /* a regular file beneath a preopen */
     DESCRIPTOR_DIRECTORY, /* a preopen, or a directory beneath one */
 };
@@ -24,7 +25,8 @@ struct directory_listing; /* fd_readdir.c */
 /* One guest descriptor: what the number stands for in the host and what may be done with it. */
 struct descriptor {
     enum descriptor_kind kind;
-    int host_fd;
+    int host_fd;     /* -1: a stream */
+    uint8_t stream;  /* index into the host's streams */
     bool borrowed;   /* host_fd is not closed with the descriptor */
     bool changeable; /* lies beneath a writable preopen */
     uint8_t filetype;
@@ -44,6 +46,8 @@ struct string_list {
  * have used up almost entirely. None of it outlives a call. */
 struct wasi_host {
     struct linear_memory *memory;
+    struct wasi_stream streams[3]; /* of the standard descriptors that are streams */
+    volatile sig_atomic_t interrupted;
     struct string_list arguments;
     struct string_list variables;
     uint32_t lowest_free; /* no descriptor below is closed */
@@ -102,6 +106,21 @@ void descriptor_release(struct wasi_host *host, uint32_t fd);
      WASI_RIGHT_FD_WRITE | WASI_RIGHT_FD_ADVISE | WASI_RIGHT_FD_ALLOCATE |                         \
      WASI_RIGHT_FD_FILESTAT_GET | WASI_RIGHT_FD_FILESTAT_SET_SIZE |                                \
      WASI_RIGHT_FD_FILESTAT_SET_TIMES | WASI_RIGHT_POLL_FD_READWRITE)
+
+/* streams.c: moves the vectors, whose bytes are `total`. */
+uint32_t stream_transfer(struct wasi_host *host, const struct descriptor *descriptor, bool write,
+                         int vector_count, uint64_t total, uint32_t *moved);
+
+/* Called before the guest waits for anything. */
+void streams_before_wait(struct wasi_host *host);
+
+/* Whether wasi_host_interrupt was called, which is then forgotten. */
+bool take_interrupt(struct wasi_host *host);
+
+/* ppoll(2) that an interrupt ends even when it comes just before: then -1 with EINTR. `timeout`
+ * NULL: no end. */
+int interruptible_poll(struct wasi_host *host, struct pollfd *polled, nfds_t count,
+                       const struct timespec *timeout);
 
 /* resolve.c: opens `path` beneath `directory` by openat2(2) and nothing else. A host descriptor
  * that is close-on-exec, or -1 with errno. `flags` are those of open(2). */
