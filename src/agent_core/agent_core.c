@@ -10,6 +10,8 @@
 #include "base/event_loop.h"
 #include "base/http_server.h"
 #include "base/log.h"
+#include "sandbox/guest_child.h"
+#include "sandbox/walls.h"
 
 #include <event2/event.h>
 #include <stdlib.h>
@@ -25,6 +27,7 @@ struct agent_core {
     struct interpreter_pool *interpreters; /* NULL once the service is stopping */
     struct execution_queue *queue;
     struct execution_metrics metrics;
+    wall_set walls; /* that this machine permits */
 };
 
 /* One POST /v1/execute under way. */
@@ -39,8 +42,8 @@ static void log_end(const struct call *call, const struct execution_result *resu
     LOG(LOG_INFO, "execution", log_text("execution_id", queued_execution_id(call->execution)),
         log_text("request_id", call->request == NULL ? "" : http_request_id(call->request)),
         log_text("status", error_kind_name(result->status)),
-        log_number("exit_code", result->exit_code), log_number("wall_ms", (int64_t)result->wall_ms),
-        log_number("cpu_ms", (int64_t)result->cpu_ms),
+        log_number("exit_code", result->exit_code), log_number("wall_us", (int64_t)result->wall_us),
+        log_number("cpu_us", (int64_t)result->cpu_us),
         log_number("peak_memory_bytes", (int64_t)result->peak_memory_bytes));
 }
 
@@ -120,8 +123,9 @@ static void begin(struct agent_core *core, struct http_request *request,
     }
     call->core = core;
     call->request = request;
+    const struct execution_queue_listener listener = {.done = on_done, .argument = call};
     call->execution = execution_queue_add(core->queue, zygote, execute, http_request_id(request),
-                                          on_done, call, &error);
+                                          &listener, &error);
     if (call->execution == NULL) {
         free(call);
         execution_metrics_count(&core->metrics, error.kind, NULL);
@@ -180,15 +184,26 @@ static void handle_cancel(struct http_request *request, void *argument)
     http_respond_json(request, 202, answer);
 }
 
+/* {"seccomp": true, "landlock": false, ...} */
+static json_t *describe_walls(wall_set walls)
+{
+    json_t *object = json_object();
+    for (int wall = 0; object != NULL && wall < WALL_COUNT; wall++)
+        (void)json_object_set_new(object, wall_name((enum wall)wall),
+                                  json_boolean((walls & WALL_BIT(wall)) != 0));
+    return object;
+}
+
 static void handle_health(struct http_request *request, void *argument)
 {
     struct agent_core *core = argument;
     http_respond_json(request, 200,
-                      json_pack("{s:s, s:s, s:s, s:o, s:{s:I, s:I}}", "status", "healthy",
+                      json_pack("{s:s, s:s, s:s, s:o, s:o, s:{s:I, s:I}}", "status", "healthy",
                                 "service", "agent-core", "version", SHANNON_VERSION, "interpreters",
-                                interpreter_pool_describe(core->interpreters), "executions",
-                                "running", (json_int_t)execution_queue_running(core->queue),
-                                "waiting", (json_int_t)execution_queue_waiting(core->queue)));
+                                interpreter_pool_describe(core->interpreters), "walls",
+                                describe_walls(core->walls), "executions", "running",
+                                (json_int_t)execution_queue_running(core->queue), "waiting",
+                                (json_int_t)execution_queue_waiting(core->queue)));
 }
 
 static void handle_ready(struct http_request *request, void *argument)
@@ -216,8 +231,18 @@ static void handle_metrics(struct http_request *request, void *argument)
 {
     struct agent_core *core = argument;
     BUFFER_LOCAL struct buffer text = BUFFER_EMPTY;
-    if (execution_metrics_append(&core->metrics, execution_queue_running(core->queue),
-                                 execution_queue_waiting(core->queue), &text) != 0) {
+    const struct zygote_counts zygotes = interpreter_pool_counts(core->interpreters);
+    const struct execution_gauges gauges = {
+        .running = execution_queue_running(core->queue),
+        .waiting = execution_queue_waiting(core->queue),
+        .spares = zygotes.spares,
+        .spares_wanted = zygotes.spares_wanted,
+        .processes = guest_child_alive_count(),
+        .dying = guest_child_dying_count(),
+        .forks = zygotes.forks,
+        .zygote_starts = zygotes.starts,
+    };
+    if (execution_metrics_append(&core->metrics, &gauges, &text) != 0) {
         http_respond_error(request, 500, ERROR_INTERNAL, NULL, "out of memory");
         return;
     }
@@ -251,14 +276,33 @@ static void stop(void *argument)
     struct agent_core *core = argument;
     http_server_drain(core->server, DRAIN_MS, on_drained, core);
     execution_queue_close(core->queue);
-    /* Ends the processes, which answers the calls. */
     interpreter_pool_free(core->interpreters);
     core->interpreters = NULL;
+    /* With the last of the processes the last of the calls is answered. */
+    guest_child_wait_for_dying();
+}
+
+/* Programs run behind the walls that the machine permits, unless the operator wants more. */
+static int check_walls(struct agent_core *core, struct error *error)
+{
+    const char *const *required;
+    BUFFER_LOCAL struct buffer missing = BUFFER_EMPTY;
+    size_t count = config_items(core->config, CONFIG_SANDBOX_REQUIRE, &required);
+    if (walls_probe(&core->walls, error) != 0 ||
+        walls_require(core->walls, required, count, error) != 0)
+        return -1;
+    if (core->walls != WALLS_ALL && walls_append_names(&missing, WALLS_ALL & ~core->walls) == 0)
+        LOG(LOG_WARNING,
+            "programs run without some of the walls; `shannon doctor` says how to get them",
+            log_text("missing", missing.data));
+    return 0;
 }
 
 static int start(struct agent_core *core, struct error *error)
 {
     const struct config *config = core->config;
+    if (check_walls(core, error) != 0)
+        return -1;
     core->loop = event_loop_new(error);
     if (core->loop == NULL)
         return -1;

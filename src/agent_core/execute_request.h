@@ -2,6 +2,7 @@
 #ifndef SHANNON_AGENT_CORE_EXECUTE_REQUEST_H
 #define SHANNON_AGENT_CORE_EXECUTE_REQUEST_H
 
+#include "agent_core/request_files.h"
 #include "base/buffer.h"
 #include "base/config.h"
 #include "base/json_text.h"
@@ -18,6 +19,7 @@ struct execute_request {
     json_t *body;
     const char **arguments;
     char **variables;
+    struct request_files files;
 };
 
 /* Takes the reference to `body` (a JSON object), also on failure. Limits come from `config`. 0, or

@@ -18,8 +18,7 @@ struct queued_execution {
     struct execution *execution; /* NULL while it waits */
     char id[33];
     char tag[TAG_MAXIMUM + 1];
-    execution_queue_done *done;
-    void *argument;
+    struct execution_queue_listener listener;
 };
 
 TAILQ_HEAD(execution_list, queued_execution);
@@ -75,17 +74,24 @@ static void on_done(void *argument, const struct execution_result *result)
     struct queued_execution *queued = argument;
     struct execution_queue *queue = queued->queue;
     take_off(queued);
-    queued->done(queued->argument, result, NULL);
+    queued->listener.done(queued->listener.argument, result, NULL);
     release(queued);
     start_waiting(queue);
+}
+
+static void on_output(void *argument, int stream, const void *bytes, size_t size)
+{
+    struct queued_execution *queued = argument;
+    queued->listener.output(queued->listener.argument, stream, bytes, size);
 }
 
 /* Starts one that is in no list. */
 static int start(struct queued_execution *queued, struct error *error)
 {
     struct execution_queue *queue = queued->queue;
-    queued->execution =
-        execution_start(queued->zygote, &queued->execute.request, on_done, queued, error);
+    const struct execution_listener listener = {
+        .output = on_output, .done = on_done, .argument = queued};
+    queued->execution = execution_start(queued->zygote, &queued->execute.request, &listener, error);
     if (queued->execution == NULL)
         return -1;
     execute_request_free(&queued->execute);
@@ -102,7 +108,7 @@ static void start_waiting(struct execution_queue *queue)
         take_off(queued);
         if (start(queued, &error) == 0)
             continue;
-        queued->done(queued->argument, NULL, &error);
+        queued->listener.done(queued->listener.argument, NULL, &error);
         release(queued);
     }
 }
@@ -143,7 +149,7 @@ static struct queued_execution *accept(struct execution_queue *queue, struct err
 
 struct queued_execution *execution_queue_add(struct execution_queue *queue, struct zygote *zygote,
                                              struct execute_request *execute, const char *tag,
-                                             execution_queue_done *done, void *argument,
+                                             const struct execution_queue_listener *listener,
                                              struct error *error)
 {
     struct queued_execution *queued = accept(queue, error);
@@ -155,8 +161,7 @@ struct queued_execution *execution_queue_add(struct execution_queue *queue, stru
     queued->zygote = zygote;
     queued->execute = *execute;
     *execute = (struct execute_request){0};
-    queued->done = done;
-    queued->argument = argument;
+    queued->listener = *listener;
     (void)snprintf(queued->tag, sizeof(queued->tag), "%s", tag);
     if (queue->running_count >= queue->running_maximum) {
         TAILQ_INSERT_TAIL(&queue->waiting, queued, link);
@@ -202,7 +207,7 @@ void execution_queue_cancel(struct queued_execution *execution)
         .exit_code = 137,
     };
     take_off(execution);
-    execution->done(execution->argument, &result, NULL);
+    execution->listener.done(execution->listener.argument, &result, NULL);
     release(execution);
 }
 
@@ -212,6 +217,8 @@ void execution_queue_close(struct execution_queue *queue)
     struct queued_execution *queued;
     while ((queued = TAILQ_FIRST(&queue->waiting)) != NULL)
         execution_queue_cancel(queued);
+    TAILQ_FOREACH(queued, &queue->running, link)
+    execution_cancel(queued->execution);
 }
 
 size_t execution_queue_running(const struct execution_queue *queue)

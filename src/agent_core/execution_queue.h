@@ -21,6 +21,12 @@ struct queued_execution;
 typedef void execution_queue_done(void *argument, const struct execution_result *result,
                                   const struct error *error);
 
+struct execution_queue_listener {
+    execution_output *output; /* NULL unless the request streams */
+    execution_queue_done *done;
+    void *argument;
+};
+
 /* `running` at a time, `waiting` beyond. NULL with ERROR_INTERNAL. */
 struct execution_queue *execution_queue_new(size_t running, size_t waiting, struct error *error);
 
@@ -32,7 +38,7 @@ void execution_queue_free(struct execution_queue *queue);
  * ERROR_INTERNAL, or what execution_start says; `done` is then never called. */
 struct queued_execution *execution_queue_add(struct execution_queue *queue, struct zygote *zygote,
                                              struct execute_request *execute, const char *tag,
-                                             execution_queue_done *done, void *argument,
+                                             const struct execution_queue_listener *listener,
                                              struct error *error);
 
 /* 32 hexadecimal digits, unpredictable. */
@@ -41,10 +47,11 @@ const char *queued_execution_id(const struct queued_execution *execution);
 /* The execution whose id or tag is `name`, or NULL. */
 struct queued_execution *execution_queue_find(struct execution_queue *queue, const char *name);
 
-/* Ends it: one that waits is done at once with ERROR_KILLED, one that runs soon. */
+/* Ends it: one that waits for its turn is done at once with ERROR_KILLED, one that runs soon. */
 void execution_queue_cancel(struct queued_execution *execution);
 
-/* Accepts nothing any more, and cancels all that wait (not what runs). */
+/* Accepts nothing any more, and cancels all: those that wait are done before this returns, those
+ * that run soon. */
 void execution_queue_close(struct execution_queue *queue);
 
 size_t execution_queue_running(const struct execution_queue *queue);

@@ -47,6 +47,14 @@ void interpreter_pool_free(struct interpreter_pool *pool)
     free(pool);
 }
 
+static uint64_t larger_of(const struct config *config, enum config_key maximum,
+                          enum config_key usual)
+{
+    uint64_t most = config_number(config, maximum);
+    uint64_t most_usual = config_number(config, usual);
+    return most > most_usual ? most : most_usual;
+}
+
 /* Starts a zygote for `path`. */
 static struct zygote *start(struct interpreter_pool *pool, const char *path, struct error *error)
 {
@@ -55,7 +63,15 @@ static struct zygote *start(struct interpreter_pool *pool, const char *path, str
                   POOL_MAXIMUM);
         return NULL;
     }
-    struct zygote_options options = {.interpreter = path};
+    struct zygote_options options = {
+        .interpreter = path,
+        .timeout_ms = larger_of(pool->config, CONFIG_AGENT_CORE_MAX_TIMEOUT_MS,
+                                CONFIG_WASI_EXECUTION_TIMEOUT_MS),
+        .memory_bytes = larger_of(pool->config, CONFIG_AGENT_CORE_MAX_MEMORY_BYTES,
+                                  CONFIG_WASI_MEMORY_LIMIT_BYTES),
+        .spares_maximum = config_number(pool->config, CONFIG_AGENT_CORE_MAX_SPARES),
+        .forks_maximum = config_number(pool->config, CONFIG_SANDBOX_ZYGOTE_MAX_RUNS),
+    };
     options.allowed_path_count =
         config_items(pool->config, CONFIG_WASI_ALLOWED_PATHS, &options.allowed_paths);
     options.variable_count = config_items(pool->config, CONFIG_WASI_ENV_VARS, &options.variables);
@@ -88,6 +104,20 @@ struct zygote *interpreter_pool_get(struct interpreter_pool *pool, const char *n
     return start(pool, buffer_text(&path), error);
 }
 
+struct zygote_counts interpreter_pool_counts(const struct interpreter_pool *pool)
+{
+    struct zygote_counts all = {0};
+    for (size_t i = 0; pool != NULL && i < pool->count; i++) {
+        const struct zygote_counts counts = zygote_counts(pool->members[i].zygote);
+        all.spares += counts.spares;
+        all.spares_wanted += counts.spares_wanted;
+        all.waiting += counts.waiting;
+        all.forks += counts.forks;
+        all.starts += counts.starts;
+    }
+    return all;
+}
+
 static const char *state_name(enum zygote_state state)
 {
     switch (state) {
@@ -104,7 +134,7 @@ static const char *state_name(enum zygote_state state)
 json_t *interpreter_pool_describe(const struct interpreter_pool *pool)
 {
     json_t *states = json_object();
-    for (size_t i = 0; states != NULL && i < pool->count; i++) {
+    for (size_t i = 0; states != NULL && pool != NULL && i < pool->count; i++) {
         const char *slash = strrchr(pool->members[i].path, '/');
         const char *file = slash == NULL ? pool->members[i].path : slash + 1;
         size_t size = strlen(file);
