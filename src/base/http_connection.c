@@ -79,16 +79,40 @@ static void reject(struct http_connection *connection, int status, const char *p
                        status == 413 ? "body" : NULL, "%s", problem);
 }
 
+void http_connection_send(struct http_connection *connection, const struct iovec *parts,
+                          size_t count)
+{
+    if (connection->broken)
+        return;
+    struct evbuffer *output = bufferevent_get_output(connection->stream);
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++)
+        size += parts[i].iov_len;
+    /* One chain, so one segment goes out for a small answer. */
+    int result = evbuffer_expand(output, size);
+    for (size_t i = 0; i < count && result == 0; i++)
+        result =
+            parts[i].iov_len == 0 ? 0 : evbuffer_add(output, parts[i].iov_base, parts[i].iov_len);
+    if (result != 0)
+        http_connection_break(connection);
+}
+
+void http_connection_break(struct http_connection *connection)
+{
+    connection->broken = true;
+    event_active(connection->resume, 0, 0);
+}
+
 static void give_continue(struct http_connection *connection)
 {
-    static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    static char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
     const struct http_parser *parser = &connection->parser;
     bool wants_body = parser->state == HTTP_PARSER_BODY || parser->state == HTTP_PARSER_CHUNK_SIZE;
     if (!wants_body || !parser->message.expects_continue || connection->continue_given)
         return;
     connection->continue_given = true;
     if (parser->message.body.size == 0)
-        (void)bufferevent_write(connection->stream, interim, sizeof(interim) - 1);
+        http_connection_send(connection, &(struct iovec){interim, sizeof(interim) - 1}, 1);
 }
 
 /* Feeds the parser with the first run of the input. */
@@ -120,7 +144,7 @@ static void process(struct http_connection *connection)
     struct evbuffer *input = bufferevent_get_input(connection->stream);
     connection->processing = true;
     while (connection->state == HTTP_CONNECTION_READING && evbuffer_get_length(input) > 0 &&
-           output_size(connection) < OUTPUT_MAXIMUM)
+           output_size(connection) < OUTPUT_MAXIMUM && !connection->broken)
         feed(connection);
     connection->processing = false;
     if (connection->state == HTTP_CONNECTION_CLOSING ||
@@ -158,7 +182,11 @@ static void on_resume(evutil_socket_t fd, short what, void *argument)
 {
     (void)fd;
     (void)what;
-    process(argument);
+    struct http_connection *connection = argument;
+    if (connection->broken)
+        http_connection_free(connection);
+    else
+        process(connection);
 }
 
 /* Everything that was queued has been handed to the kernel. */
@@ -240,6 +268,14 @@ int http_connection_new(struct http_server *server, int fd)
     return 0;
 }
 
+/* The client is to see an error, not an end. tcp(7) and socket(7), SO_LINGER. */
+static void reset_at_close(const struct http_connection *connection)
+{
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    (void)setsockopt(bufferevent_getfd(connection->stream), SOL_SOCKET, SO_LINGER, &at_once,
+                     sizeof(at_once));
+}
+
 void http_connection_free(struct http_connection *connection)
 {
     struct http_server *server = connection->server;
@@ -251,6 +287,8 @@ void http_connection_free(struct http_connection *connection)
     }
     http_request_clear(request);
     http_parser_free(&connection->parser);
+    if (connection->broken)
+        reset_at_close(connection);
     if (connection->stream != NULL)
         bufferevent_free(connection->stream);
     if (connection->deadline != NULL)

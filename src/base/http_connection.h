@@ -17,6 +17,7 @@
 #include <event2/listener.h>
 #include <stdbool.h>
 #include <sys/queue.h>
+#include <sys/uio.h>
 
 #define HTTP_PARAMETER_MAXIMUM 4 /* {name} segments in one route */
 #define HTTP_REQUEST_ID_MAXIMUM 64
@@ -53,6 +54,7 @@ struct http_connection {
     bool processing;     /* its input is being looked at, further up the stack */
     bool continue_given; /* "100 Continue" was sent for the current message */
     bool peer_ended;     /* nothing more will come from the client */
+    bool broken;         /* bytes of an answer are missing: it is about to be reset */
     struct http_parser parser;
     struct http_request request; /* the current one */
 };
@@ -84,6 +86,14 @@ void http_connection_free(struct http_connection *connection);
 /* Whether it waits for a request of which nothing has come and has nothing to send. */
 bool http_connection_is_idle(const struct http_connection *connection);
 
+/* Queues the parts, in this order; breaks the connection when memory is short. */
+void http_connection_send(struct http_connection *connection, const struct iovec *parts,
+                          size_t count);
+
+/* Resets and releases the connection from the loop, soon: an answer that was cut short must not be
+ * taken for a whole one. Nothing more is queued. */
+void http_connection_break(struct http_connection *connection);
+
 /* The answer to the current request was queued. `close` after it. */
 void http_connection_answered(struct http_connection *connection, bool close);
 
@@ -92,6 +102,17 @@ void http_server_connection_gone(struct http_server *server);
 
 /* Finds the handler of the connection's request and calls it, or answers. */
 void http_route_request(struct http_request *request);
+
+/* Appends the head of an answer. `framing` is the line that says where its body ends, "" when the
+ * close of the connection does. 0, or -1 when memory is short. */
+int http_response_append_head(struct buffer *head, const struct http_request *request, int status,
+                              const char *content_type, const char *framing, bool close);
+
+/* Whether the answer has no body because only its head was asked for. */
+bool http_request_is_head(const struct http_request *request);
+
+/* Whether the connection is closed after the answer, as far as is known now. */
+bool http_request_closes(const struct http_request *request);
 
 /* Logs the request's one line. `status` 499: the client went away. */
 void http_request_log(const struct http_request *request, int status);
