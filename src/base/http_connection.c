@@ -6,11 +6,13 @@
 #include "base/text.h"
 
 #include <event2/buffer.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -31,15 +33,28 @@ uint64_t http_now_us(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+static struct timeval time_of(uint32_t milliseconds)
+{
+    return (struct timeval){.tv_sec = milliseconds / 1000, .tv_usec = (milliseconds % 1000) * 1000};
+}
+
 static void set_deadline(struct http_connection *connection, uint32_t milliseconds)
 {
-    struct timeval time = {.tv_sec = milliseconds / 1000, .tv_usec = (milliseconds % 1000) * 1000};
+    const struct timeval time = time_of(milliseconds);
     (void)event_add(connection->deadline, &time);
 }
 
 static size_t output_size(const struct http_connection *connection)
 {
     return evbuffer_get_length(bufferevent_get_output(connection->stream));
+}
+
+/* How much of all that was queued the client's kernel has acknowledged. tcp(7), SIOCOUTQ. */
+static uint64_t taken_size(const struct http_connection *connection)
+{
+    int unacknowledged = 0;
+    (void)ioctl(bufferevent_getfd(connection->stream), SIOCOUTQ, &unacknowledged);
+    return connection->queued - output_size(connection) - (uint64_t)unacknowledged;
 }
 
 bool http_connection_is_idle(const struct http_connection *connection)
@@ -88,6 +103,7 @@ void http_connection_send(struct http_connection *connection, const struct iovec
     size_t size = 0;
     for (size_t i = 0; i < count; i++)
         size += parts[i].iov_len;
+    connection->queued += size;
     /* One chain, so one segment goes out for a small answer. */
     int result = evbuffer_expand(output, size);
     for (size_t i = 0; i < count && result == 0; i++)
@@ -194,10 +210,13 @@ static void on_written(struct bufferevent *stream, void *argument)
 {
     struct http_connection *connection = argument;
     if (connection->state == HTTP_CONNECTION_READING) {
-        if (connection->server->draining && http_connection_is_idle(connection))
+        if (connection->server->draining && http_connection_is_idle(connection)) {
             http_connection_free(connection);
-        else
-            process(connection);
+            return;
+        }
+        if (http_connection_is_idle(connection))
+            set_deadline(connection, connection->server->options.idle_timeout_ms);
+        process(connection);
     } else if (connection->state == HTTP_CONNECTION_CLOSING) {
         if (connection->parser.state == HTTP_PARSER_DONE || connection->peer_ended) {
             http_connection_free(connection);
@@ -210,10 +229,31 @@ static void on_written(struct bufferevent *stream, void *argument)
     }
 }
 
+/* Nothing could be written for the time of the write timeout. That alone does not condemn the
+ * client: the kernel asks for more only when a third of its own buffer is free. */
+static void on_write_timeout(struct http_connection *connection)
+{
+    uint64_t taken = taken_size(connection);
+    if (taken > connection->taken) {
+        connection->taken = taken;
+        (void)bufferevent_enable(connection->stream, EV_WRITE); /* libevent disabled it */
+        return;
+    }
+    error_set(&connection->request.failure, ERROR_KILLED,
+              "the client took nothing of the answer for %u ms",
+              connection->server->options.write_timeout_ms);
+    connection->broken = true;
+    http_connection_free(connection);
+}
+
 static void on_event(struct bufferevent *stream, short what, void *argument)
 {
     (void)stream;
     struct http_connection *connection = argument;
+    if ((what & BEV_EVENT_TIMEOUT) != 0) {
+        on_write_timeout(connection);
+        return;
+    }
     bool half_closed = (what & BEV_EVENT_EOF) != 0 && (what & BEV_EVENT_ERROR) == 0;
     bool answer_pending =
         output_size(connection) > 0 && connection->state != HTTP_CONNECTION_HANDLING;
@@ -231,8 +271,10 @@ static void on_deadline(evutil_socket_t fd, short what, void *argument)
     (void)what;
     struct http_connection *connection = argument;
     bool in_request = connection->state == HTTP_CONNECTION_READING &&
-                      connection->parser.state != HTTP_PARSER_IDLE && output_size(connection) == 0;
-    if (in_request)
+                      connection->parser.state != HTTP_PARSER_IDLE;
+    if (output_size(connection) > 0) /* the write timeout decides */
+        set_deadline(connection, connection->server->options.idle_timeout_ms);
+    else if (in_request)
         reject(connection, 408, "the request did not arrive in time");
     else
         http_connection_free(connection);
@@ -263,7 +305,9 @@ int http_connection_new(struct http_server *server, int fd)
     }
     bufferevent_setcb(connection->stream, on_readable, on_written, on_event, connection);
     bufferevent_setwatermark(connection->stream, EV_READ, 0, INPUT_MAXIMUM);
-    (void)bufferevent_enable(connection->stream, EV_READ | EV_WRITE);
+    const struct timeval write_timeout = time_of(server->options.write_timeout_ms);
+    (void)bufferevent_set_timeouts(connection->stream, NULL, &write_timeout);
+    (void)bufferevent_enable(connection->stream, EV_READ); /* writing is, from the start */
     set_deadline(connection, server->options.request_timeout_ms);
     return 0;
 }

@@ -54,6 +54,8 @@ struct http_connection {
     bool processing;     /* its input is being looked at, further up the stack */
     bool continue_given; /* "100 Continue" was sent for the current message */
     bool peer_ended;     /* nothing more will come from the client */
+    uint64_t queued;     /* bytes of answers, since it began */
+    uint64_t taken;      /* of these, acknowledged by the client when it was last looked */
     bool broken;         /* bytes of an answer are missing: it is about to be reset */
     struct http_parser parser;
     struct http_request request; /* the current one */

@@ -10,6 +10,10 @@
  * when it is an identifier of at most 64 characters, else a random one. One log line is written per
  * request.
  *
+ * A client may take its answer as slowly as it likes, but not stop: when it has taken nothing of
+ * what is queued for write_timeout_ms, its connection is reset. It is looked at once in that time,
+ * so it takes at most twice as long. What the kernel of the client has acknowledged is taken.
+ *
  * Bound to a loopback address, only a Host of localhost, 127.0.0.0/8 or [::1] is served, and always
  * a request whose Origin is not its own Host is refused: a web page in somebody's browser must not
  * reach the service.
@@ -50,6 +54,7 @@ struct http_server_options {
     size_t max_body_bytes;       /* 0: 8 MiB. Above it: 413 */
     uint32_t request_timeout_ms; /* to receive one whole request; 0: 30 s. After it: 408 */
     uint32_t idle_timeout_ms;    /* to keep an idle connection; 0: 75 s */
+    uint32_t write_timeout_ms;   /* for a client to take none of its answer; 0: 30 s. See above */
     size_t max_connections;      /* 0: 512. Above it idle ones are closed, or new ones wait */
 };
 

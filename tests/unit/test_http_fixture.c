@@ -55,6 +55,10 @@ int connect_client(const struct fixture *fixture)
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
+    /* Of this size it stays: the kernel would make it larger and larger (tcp(7), tcp_rmem). */
+    int receive_buffer = 65536;
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer)),
+                     0);
     assert_int_equal(connect(fd, (struct sockaddr *)(void *)&address, sizeof(address)), 0);
     assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
     return fd;

@@ -2,10 +2,13 @@
  * server and client on one loop. */
 #include "test_http_fixture.h"
 
+#include <errno.h>
+#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 static void show(struct http_request *request, void *argument)
@@ -41,14 +44,17 @@ static void inject(struct http_request *request, void *argument)
     http_respond(request, 200, "text/plain", "ok", 2);
 }
 
+/* More than the kernel keeps for a client that does not read: at most 4 MiB (tcp(7), tcp_wmem), and
+ * what goes into the client's receive buffer. */
+#define LARGE ((size_t)6 << 20)
+
 static void large(struct http_request *request, void *argument)
 {
     (void)argument;
-    size_t size = (size_t)4 << 20;
-    char *body = malloc(size);
+    char *body = malloc(LARGE);
     assert_non_null(body);
-    memset(body, 'x', size);
-    http_respond(request, 200, "text/plain", body, size);
+    memset(body, 'x', LARGE);
+    http_respond(request, 200, "text/plain", body, LARGE);
     free(body);
 }
 
@@ -66,6 +72,7 @@ static int begin(void **state)
         .max_body_bytes = 1000,
         .request_timeout_ms = 300,
         .idle_timeout_ms = 600,
+        .write_timeout_ms = 300,
         .max_connections = 8,
     };
     return fixture_begin(state, options);
@@ -217,6 +224,13 @@ static void a_client_that_goes_is_noticed(void **state)
     assert_int_equal(fixture->gone, 1);
 }
 
+/* What came of the body of the answer. */
+static size_t body_size(const struct buffer *received)
+{
+    const char *body = strstr(buffer_text(received), "\r\n\r\n");
+    return body == NULL ? 0 : received->size - (size_t)(body + 4 - received->data);
+}
+
 static void a_client_that_only_stops_sending_gets_what_is_ready(void **state)
 {
     struct fixture *fixture = *state;
@@ -226,9 +240,46 @@ static void a_client_that_only_stops_sending_gets_what_is_ready(void **state)
     assert_int_equal(send(fd, text, sizeof(text) - 1, 0), sizeof(text) - 1);
     assert_int_equal(shutdown(fd, SHUT_WR), 0);
     assert_false(receive(fixture, fd, &received, NULL));
-    const char *body = strstr(received.data, "\r\n\r\n");
-    assert_non_null(body);
-    assert_int_equal(received.size - (size_t)(body + 4 - received.data), 4 << 20);
+    assert_int_equal(body_size(&received), LARGE);
+    close(fd);
+}
+
+static void a_client_that_stops_reading_is_reset(void **state)
+{
+    struct fixture *fixture = *state;
+    BUFFER_LOCAL struct buffer received = BUFFER_EMPTY;
+    int fd = connect_client(fixture);
+    send_text(fixture, fd, GET("/large"));
+    assert_true(receive(fixture, fd, &received, "\r\n\r\n"));
+    http_server_drain(fixture->server, 60000, on_drained, fixture);
+    while (fixture->drained == 0)
+        turn(fixture);
+    assert_false(receive(fixture, fd, &received, NULL));
+    assert_int_equal(errno, ECONNRESET);
+    assert_true(body_size(&received) < LARGE);
+    close(fd);
+}
+
+/* It needs longer than every time limit, and is too slow for the kernel to ask for more within the
+ * write timeout. */
+static void a_client_that_reads_slowly_gets_everything(void **state)
+{
+    struct fixture *fixture = *state;
+    BUFFER_LOCAL struct buffer received = BUFFER_EMPTY;
+    int fd = connect_client(fixture);
+    send_text(fixture, fd, GET("/large"));
+    const struct timespec pace = {.tv_nsec = 5000000};
+    while (body_size(&received) < LARGE) {
+        assert_int_equal(buffer_reserve(&received, 16384), 0);
+        ssize_t size = recv(fd, received.data + received.size, 16384, 0);
+        if (size == 0 || (size < 0 && errno != EAGAIN))
+            fail_msg("only %zu bytes", body_size(&received));
+        received.size += size < 0 ? 0 : (size_t)size;
+        received.data[received.size] = '\0';
+        for (int i = 0; i < 20; i++)
+            (void)event_base_loop(fixture->loop, EVLOOP_NONBLOCK);
+        (void)nanosleep(&pace, NULL);
+    }
     close(fd);
 }
 
@@ -411,6 +462,8 @@ int main(void)
         CASE(a_request_behind_a_held_one_waits_for_its_answer),
         CASE(a_client_that_goes_is_noticed),
         CASE(a_client_that_only_stops_sending_gets_what_is_ready),
+        CASE(a_client_that_stops_reading_is_reset),
+        CASE(a_client_that_reads_slowly_gets_everything),
         CASE(the_client_of_a_body_too_large_still_reads_why),
         CASE(a_request_that_dawdles_times_out),
         CASE(an_idle_connection_is_closed_without_a_word),
