@@ -94,21 +94,39 @@ static void reject(struct http_connection *connection, int status, const char *p
                        status == 413 ? "body" : NULL, "%s", problem);
 }
 
+/* Hands to the kernel what it takes now; how many bytes these are. What fails here fails again when
+ * the rest is written, and is dealt with there. */
+static size_t send_now(const struct http_connection *connection, const struct iovec *parts,
+                       size_t count)
+{
+    const struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = count};
+    ssize_t sent = sendmsg(bufferevent_getfd(connection->stream), &message, MSG_NOSIGNAL);
+    return sent < 0 ? 0 : (size_t)sent;
+}
+
 void http_connection_send(struct http_connection *connection, const struct iovec *parts,
                           size_t count)
 {
     if (connection->broken)
         return;
     struct evbuffer *output = bufferevent_get_output(connection->stream);
+    /* Pipelined answers leave together. */
+    bool next_is_here = evbuffer_get_length(bufferevent_get_input(connection->stream)) > 0;
     size_t size = 0;
     for (size_t i = 0; i < count; i++)
         size += parts[i].iov_len;
     connection->queued += size;
+    size_t sent =
+        next_is_here || output_size(connection) > 0 ? 0 : send_now(connection, parts, count);
     /* One chain, so one segment goes out for a small answer. */
-    int result = evbuffer_expand(output, size);
-    for (size_t i = 0; i < count && result == 0; i++)
-        result =
-            parts[i].iov_len == 0 ? 0 : evbuffer_add(output, parts[i].iov_base, parts[i].iov_len);
+    int result = sent == size ? 0 : evbuffer_expand(output, size - sent);
+    for (size_t i = 0; i < count && result == 0; i++) {
+        size_t skipped = sent < parts[i].iov_len ? sent : parts[i].iov_len;
+        sent -= skipped;
+        if (parts[i].iov_len > skipped)
+            result = evbuffer_add(output, (const char *)parts[i].iov_base + skipped,
+                                  parts[i].iov_len - skipped);
+    }
     if (result != 0)
         http_connection_break(connection);
 }
@@ -178,6 +196,8 @@ void http_connection_answered(struct http_connection *connection, bool close)
     set_deadline(connection, server->options.idle_timeout_ms);
     if (close) {
         connection->state = HTTP_CONNECTION_CLOSING;
+        if (output_size(connection) == 0)
+            event_active(connection->resume, 0, 0);
         return;
     }
     http_parser_reset(&connection->parser);
@@ -192,17 +212,6 @@ static void on_readable(struct bufferevent *stream, void *argument)
 {
     (void)stream;
     process(argument);
-}
-
-static void on_resume(evutil_socket_t fd, short what, void *argument)
-{
-    (void)fd;
-    (void)what;
-    struct http_connection *connection = argument;
-    if (connection->broken)
-        http_connection_free(connection);
-    else
-        process(connection);
 }
 
 /* Everything that was queued has been handed to the kernel. */
@@ -227,6 +236,19 @@ static void on_written(struct bufferevent *stream, void *argument)
         set_deadline(connection, LINGER_MS);
         process(connection);
     }
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *argument)
+{
+    (void)fd;
+    (void)what;
+    struct http_connection *connection = argument;
+    if (connection->broken)
+        http_connection_free(connection);
+    else if (connection->state == HTTP_CONNECTION_CLOSING && output_size(connection) == 0)
+        on_written(connection->stream, connection);
+    else
+        process(connection);
 }
 
 /* Nothing could be written for the time of the write timeout. That alone does not condemn the
