@@ -63,6 +63,16 @@ bool http_connection_is_idle(const struct http_connection *connection)
            connection->parser.state == HTTP_PARSER_IDLE && output_size(connection) == 0;
 }
 
+/* Not one a call, since a system call costs more than a number. */
+static uint64_t random_id(struct http_server *server)
+{
+    if (server->random_id_count == 0 && getrandom(server->random_ids, sizeof(server->random_ids),
+                                                  0) == (ssize_t)sizeof(server->random_ids))
+        server->random_id_count = HTTP_RANDOM_IDS;
+    return server->random_id_count == 0 ? http_now_us()
+                                        : server->random_ids[--server->random_id_count];
+}
+
 /* Gives the request its id: the client's own when it is fit to be logged and sent back. */
 static void identify(struct http_request *request, const struct http_message *message)
 {
@@ -71,10 +81,8 @@ static void identify(struct http_request *request, const struct http_message *me
         (void)snprintf(request->id, sizeof(request->id), "%s", given);
         return;
     }
-    uint64_t random = 0;
-    if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
-        random = http_now_us();
-    (void)snprintf(request->id, sizeof(request->id), "%016llx", (unsigned long long)random);
+    (void)snprintf(request->id, sizeof(request->id), "%016llx",
+                   (unsigned long long)random_id(request->connection->server));
 }
 
 static void begin_request(struct http_connection *connection)

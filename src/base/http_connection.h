@@ -21,6 +21,7 @@
 
 #define HTTP_PARAMETER_MAXIMUM 4 /* {name} segments in one route */
 #define HTTP_REQUEST_ID_MAXIMUM 64
+#define HTTP_RANDOM_IDS 32 /* 256 bytes: getrandom(2) gives so many whole or none */
 
 struct http_connection;
 
@@ -68,6 +69,9 @@ struct http_server {
     struct event *pause; /* ends a pause of accepting after a failure */
     uint16_t port;
     bool loopback;
+    uint64_t
+        random_ids[HTTP_RANDOM_IDS]; /* drawn together; the first `random_id_count` are unused */
+    size_t random_id_count;
     TAILQ_HEAD(, http_connection) connections;
     size_t connection_count;
     bool draining;
