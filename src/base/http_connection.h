@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <sys/queue.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #define HTTP_PARAMETER_MAXIMUM 4 /* {name} segments in one route */
 #define HTTP_REQUEST_ID_MAXIMUM 64
@@ -69,9 +70,10 @@ struct http_server {
     struct event *pause; /* ends a pause of accepting after a failure */
     uint16_t port;
     bool loopback;
-    uint64_t
-        random_ids[HTTP_RANDOM_IDS]; /* drawn together; the first `random_id_count` are unused */
-    size_t random_id_count;
+    time_t date_time; /* of `date`, which stands in the answers of this second */
+    char date[64];
+    uint64_t random_ids[HTTP_RANDOM_IDS]; /* drawn together */
+    size_t random_id_count;               /* of these, not used yet */
     TAILQ_HEAD(, http_connection) connections;
     size_t connection_count;
     bool draining;

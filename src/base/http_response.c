@@ -113,28 +113,41 @@ void http_response_header(struct http_request *request, const char *name, const 
         (void)buffer_append_format(&request->headers, "%s: %s\r\n", name, value);
 }
 
-/* RFC 9110, section 5.6.7. Written without strftime's names, which follow the locale. */
-static int append_date(struct buffer *head)
+/* RFC 9110, section 5.6.7, written anew each second. Without strftime's names, which follow the
+ * locale. */
+static const char *date(struct http_server *server)
 {
     static const char days[] = "SunMonTueWedThuFriSat";
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     time_t now = time(NULL);
+    if (now == server->date_time && server->date[0] != '\0')
+        return server->date;
     struct tm parts;
     (void)gmtime_r(&now, &parts);
-    return buffer_append_format(head, "Date: %.3s, %02d %.3s %d %02d:%02d:%02d GMT\r\n",
-                                days + 3 * parts.tm_wday, parts.tm_mday, months + 3 * parts.tm_mon,
-                                parts.tm_year + 1900, parts.tm_hour, parts.tm_min, parts.tm_sec);
+    (void)snprintf(server->date, sizeof(server->date), "%.3s, %02d %.3s %d %02d:%02d:%02d GMT",
+                   days + 3 * parts.tm_wday, parts.tm_mday, months + 3 * parts.tm_mon,
+                   parts.tm_year + 1900, parts.tm_hour, parts.tm_min, parts.tm_sec);
+    server->date_time = now;
+    return server->date;
+}
+
+static int append_line(struct buffer *head, const char *name, const char *value)
+{
+    int result = buffer_append_text(head, name);
+    result |= buffer_append_text(head, ": ");
+    result |= buffer_append_text(head, value);
+    return result | buffer_append_text(head, "\r\n");
 }
 
 int http_response_append_head(struct buffer *head, const struct http_request *request, int status,
                               const char *content_type, const char *framing, bool close)
 {
     int result = buffer_append_format(head, "HTTP/1.1 %d %s\r\n", status, reason_of(status));
-    result |= append_date(head);
+    result |= append_line(head, "Date", date(request->connection->server));
     if (content_type != NULL)
-        result |= buffer_append_format(head, "Content-Type: %s\r\n", content_type);
+        result |= append_line(head, "Content-Type", content_type);
     result |= buffer_append_text(head, framing);
-    result |= buffer_append_format(head, "X-Request-Id: %s\r\n", request->id);
+    result |= append_line(head, "X-Request-Id", request->id);
     result |=
         buffer_append_text(head, "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n");
     result |= buffer_append_text(head, buffer_text(&request->headers));
