@@ -44,7 +44,7 @@ static void set_deadline(struct http_connection *connection, uint32_t millisecon
     (void)event_add(connection->deadline, &time);
 }
 
-static size_t output_size(const struct http_connection *connection)
+size_t http_connection_backlog(const struct http_connection *connection)
 {
     return evbuffer_get_length(bufferevent_get_output(connection->stream));
 }
@@ -54,13 +54,13 @@ static uint64_t taken_size(const struct http_connection *connection)
 {
     int unacknowledged = 0;
     (void)ioctl(bufferevent_getfd(connection->stream), SIOCOUTQ, &unacknowledged);
-    return connection->queued - output_size(connection) - (uint64_t)unacknowledged;
+    return connection->queued - http_connection_backlog(connection) - (uint64_t)unacknowledged;
 }
 
 bool http_connection_is_idle(const struct http_connection *connection)
 {
     return connection->state == HTTP_CONNECTION_READING &&
-           connection->parser.state == HTTP_PARSER_IDLE && output_size(connection) == 0;
+           connection->parser.state == HTTP_PARSER_IDLE && http_connection_backlog(connection) == 0;
 }
 
 /* Not one a call, since a system call costs more than a number. */
@@ -119,13 +119,15 @@ void http_connection_send(struct http_connection *connection, const struct iovec
         return;
     struct evbuffer *output = bufferevent_get_output(connection->stream);
     /* Pipelined answers leave together. */
-    bool next_is_here = evbuffer_get_length(bufferevent_get_input(connection->stream)) > 0;
+    bool next_is_due = connection->processing &&
+                       evbuffer_get_length(bufferevent_get_input(connection->stream)) > 0;
     size_t size = 0;
     for (size_t i = 0; i < count; i++)
         size += parts[i].iov_len;
     connection->queued += size;
-    size_t sent =
-        next_is_here || output_size(connection) > 0 ? 0 : send_now(connection, parts, count);
+    size_t sent = next_is_due || http_connection_backlog(connection) > 0
+                      ? 0
+                      : send_now(connection, parts, count);
     /* One chain, so one segment goes out for a small answer. */
     int result = sent == size ? 0 : evbuffer_expand(output, size - sent);
     for (size_t i = 0; i < count && result == 0; i++) {
@@ -141,6 +143,7 @@ void http_connection_send(struct http_connection *connection, const struct iovec
 
 void http_connection_break(struct http_connection *connection)
 {
+    error_set(&connection->request.failure, ERROR_INTERNAL, "out of memory");
     connection->broken = true;
     event_active(connection->resume, 0, 0);
 }
@@ -186,7 +189,7 @@ static void process(struct http_connection *connection)
     struct evbuffer *input = bufferevent_get_input(connection->stream);
     connection->processing = true;
     while (connection->state == HTTP_CONNECTION_READING && evbuffer_get_length(input) > 0 &&
-           output_size(connection) < OUTPUT_MAXIMUM && !connection->broken)
+           http_connection_backlog(connection) < OUTPUT_MAXIMUM && !connection->broken)
         feed(connection);
     connection->processing = false;
     if (connection->state == HTTP_CONNECTION_CLOSING ||
@@ -204,7 +207,7 @@ void http_connection_answered(struct http_connection *connection, bool close)
     set_deadline(connection, server->options.idle_timeout_ms);
     if (close) {
         connection->state = HTTP_CONNECTION_CLOSING;
-        if (output_size(connection) == 0)
+        if (http_connection_backlog(connection) == 0)
             event_active(connection->resume, 0, 0);
         return;
     }
@@ -253,7 +256,8 @@ static void on_resume(evutil_socket_t fd, short what, void *argument)
     struct http_connection *connection = argument;
     if (connection->broken)
         http_connection_free(connection);
-    else if (connection->state == HTTP_CONNECTION_CLOSING && output_size(connection) == 0)
+    else if (connection->state == HTTP_CONNECTION_CLOSING &&
+             http_connection_backlog(connection) == 0)
         on_written(connection->stream, connection);
     else
         process(connection);
@@ -286,7 +290,7 @@ static void on_event(struct bufferevent *stream, short what, void *argument)
     }
     bool half_closed = (what & BEV_EVENT_EOF) != 0 && (what & BEV_EVENT_ERROR) == 0;
     bool answer_pending =
-        output_size(connection) > 0 && connection->state != HTTP_CONNECTION_HANDLING;
+        http_connection_backlog(connection) > 0 && connection->state != HTTP_CONNECTION_HANDLING;
     if (half_closed && answer_pending) {
         connection->state = HTTP_CONNECTION_CLOSING;
         connection->peer_ended = true;
@@ -302,7 +306,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *argument)
     struct http_connection *connection = argument;
     bool in_request = connection->state == HTTP_CONNECTION_READING &&
                       connection->parser.state != HTTP_PARSER_IDLE;
-    if (output_size(connection) > 0) /* the write timeout decides */
+    if (http_connection_backlog(connection) > 0) /* the write timeout decides */
         set_deadline(connection, connection->server->options.idle_timeout_ms);
     else if (in_request)
         reject(connection, 408, "the request did not arrive in time");
@@ -355,13 +359,14 @@ void http_connection_free(struct http_connection *connection)
     struct http_server *server = connection->server;
     struct http_request *request = &connection->request;
     if (connection->state == HTTP_CONNECTION_HANDLING) {
+        connection->reset |= request->pieces.close_is_end;
         http_request_log(request, 499);
         if (request->gone != NULL)
             request->gone(request->gone_argument);
     }
     http_request_clear(request);
     http_parser_free(&connection->parser);
-    if (connection->broken)
+    if (connection->broken || connection->reset)
         reset_at_close(connection);
     if (connection->stream != NULL)
         bufferevent_free(connection->stream);

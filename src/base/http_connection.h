@@ -26,6 +26,14 @@
 
 struct http_connection;
 
+/* An answer in pieces: what its head said. */
+struct http_pieces {
+    int status;
+    bool chunked;      /* its parts are chunks */
+    bool close_is_end; /* they are not, and the close of the connection is all that ends them */
+    bool close;        /* the connection is closed after it */
+};
+
 struct http_request {
     struct http_connection *connection;
     const struct http_route *route;
@@ -34,7 +42,8 @@ struct http_request {
     struct buffer parameters[HTTP_PARAMETER_MAXIMUM]; /* decoded, in the order of the route */
     struct buffer query;                              /* decoded value, see http_request_query */
     struct buffer headers;                            /* of the answer, beyond the usual ones */
-    struct error failure;                             /* what an error answer said, for the log */
+    struct http_pieces pieces;
+    struct error failure; /* what an error answer said, for the log */
     void (*gone)(void *argument);
     void *gone_argument;
 };
@@ -58,6 +67,7 @@ struct http_connection {
     bool peer_ended;     /* nothing more will come from the client */
     uint64_t queued;     /* bytes of answers, since it began */
     uint64_t taken;      /* of these, acknowledged by the client when it was last looked */
+    bool reset;          /* its close must not look like the end of an answer */
     bool broken;         /* bytes of an answer are missing: it is about to be reset */
     struct http_parser parser;
     struct http_request request; /* the current one */
@@ -90,6 +100,9 @@ int http_connection_new(struct http_server *server, int fd);
 
 /* Tells the handler's gone callback, closes and releases. */
 void http_connection_free(struct http_connection *connection);
+
+/* Bytes that are queued and that the kernel has not taken. */
+size_t http_connection_backlog(const struct http_connection *connection);
 
 /* Whether it waits for a request of which nothing has come and has nothing to send. */
 bool http_connection_is_idle(const struct http_connection *connection);

@@ -97,6 +97,7 @@ bool receive(const struct fixture *fixture, int fd, struct buffer *received, con
         if (expected != NULL && strstr(buffer_text(received), expected) != NULL)
             return true;
         assert_int_equal(buffer_reserve(received, 65536), 0);
+        errno = 0;
         ssize_t size = recv(fd, received->data + received->size, 65536, 0);
         if (size == 0 || (size < 0 && errno != EAGAIN))
             return false;

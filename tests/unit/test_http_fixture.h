@@ -44,8 +44,8 @@ void turn(const struct fixture *fixture);
 void send_all(const struct fixture *fixture, int fd, const char *bytes, size_t size);
 void send_text(const struct fixture *fixture, int fd, const char *text);
 
-/* Reads until `expected` stands in what came, or the server closed. True in the first case. Fails
- * after ten seconds. */
+/* Reads until `expected` stands in what came, or the server closed. True in the first case; in the
+ * second errno is 0, or ECONNRESET after a reset. Fails after ten seconds. */
 bool receive(const struct fixture *fixture, int fd, struct buffer *received, const char *expected);
 
 #endif
