@@ -1,9 +1,9 @@
 /* The parts of the HTTP server that its files share. Private to the HTTP server.
  *
- * A connection is READING a request, HANDLING one (its handler has been called and has not answered
- * yet), CLOSING (the last answer is on its way) or LINGERING (what the client still sends is
- * discarded, so that the kernel does not reset the connection before the client has read the
- * answer).
+ * A connection is READING a request, HANDLING one (its handler has been called and the answer is
+ * not or not all given yet), CLOSING (the last answer is on its way) or LINGERING (what the client
+ * still sends is discarded, so that the kernel does not reset the connection before the client has
+ * read the answer).
  */
 #ifndef SHANNON_BASE_HTTP_CONNECTION_H
 #define SHANNON_BASE_HTTP_CONNECTION_H

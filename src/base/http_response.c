@@ -1,5 +1,5 @@
-/* Answers of the HTTP server. Invariant: what is put into a head was checked for line breaks, and
- * every answer says its length. */
+/* Answers of the HTTP server that are given whole, and the head of every one. Invariant: what is
+ * put into a head was checked for line breaks, and a whole answer says its length. */
 #include "base/http_connection.h"
 
 #include "base/log.h"
