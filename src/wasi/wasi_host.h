@@ -23,7 +23,9 @@
 #define WASI_PATH_MAX 4096          /* bytes in a path [nametoolong] */
 #define WASI_IOVECS_MAX 1024        /* vectors a call [inval] */
 #define WASI_SUBSCRIPTIONS_MAX 1024 /* subscriptions a poll_oneoff [inval] */
-#define WASI_RANDOM_BYTES_MAX 16777216 /* bytes a random_get [inval] */
+#define WASI_RANDOM_BYTES_MAX 16777216             /* bytes a random_get [inval] */
+#define WASI_SCRATCH_NODES_MAX 65536               /* files and folders in scratch [nospc] */
+#define WASI_SCRATCH_FILE_MAX UINT64_C(4294967296) /* bytes in a file there, with holes [fbig] */
 
 struct wasi_host;
 
