@@ -224,11 +224,11 @@ static size_t longest_beneath(const struct scratch_node *folder)
 static uint32_t check_place(const struct scratch_node *folder, const char *name, size_t size,
                             size_t beneath)
 {
+    if (!folder->is_linked)
+        return WASI_ERRNO_NOENT;
     uint32_t failure = check_name(name, size);
     if (failure != WASI_ERRNO_SUCCESS)
         return failure;
-    if (!folder->is_linked)
-        return WASI_ERRNO_NOENT;
     return prefix_size(folder) + size + beneath > WASI_PATH_MAX ? WASI_ERRNO_NAMETOOLONG
                                                                 : WASI_ERRNO_SUCCESS;
 }

@@ -98,6 +98,17 @@ int fixture_set_up(void **state)
     return 0;
 }
 
+int scratch_set_up(void **state)
+{
+    struct error error = ERROR_NONE;
+    assert_int_equal(fixture_set_up(state), 0);
+    struct fixture *fixture = *state;
+    fixture->memory.limit = MEMORY_LIMIT;
+    if (wasi_host_add_scratch(fixture->host, SCRATCH_LIMIT, &error) != 0)
+        fail_msg("%s", error.message);
+    return 0;
+}
+
 static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
 {
     (void)status;
