@@ -11,6 +11,7 @@
 #ifndef SHANNON_WASI_WASI_HOST_H
 #define SHANNON_WASI_WASI_HOST_H
 
+#include "base/buffer.h"
 #include "base/error.h"
 #include "engine/import.h"
 #include "engine/linear_memory.h"
@@ -121,6 +122,24 @@ int wasi_host_scratch_visit_changed(struct wasi_host *host, wasi_scratch_visit *
 
 /* Copies up to `size` bytes of a visited file from `offset` on; returns how many there were. */
 size_t wasi_scratch_read(const struct scratch_node *file, uint64_t offset, void *to, size_t size);
+
+/* Appends to `state` what the guest sees of this host and what wasi_host_restore makes again of it
+ * in another process: scratch with all it holds, and the descriptor table. Arguments and variables
+ * are not part of it, nor the content of host files.
+ *
+ * Room is made once for all of it. Where a filter does not allow mremap(2), pass an empty buffer:
+ * the C library may move a large one by that. ERROR_INTERNAL when memory is short. */
+int wasi_host_save(const struct wasi_host *host, struct buffer *state, struct error *error);
+
+/* Makes again what wasi_host_save saved, in a host that was given the same grants in the same order
+ * and has done nothing since. The limits that hold are this host's. A descriptor of a host file is
+ * opened anew at the path where it was opened first, beneath the same preopen; if that cannot be
+ * done its number is closed. No descriptor gets more than the grants of this host allow.
+ *
+ * The bytes need not be trusted. ERROR_INVALID_REQUEST when they are damaged, of another version,
+ * or were saved with other grants; ERROR_MEMORY_LIMIT when scratch does not fit; ERROR_INTERNAL.
+ * After a failure the host is fit only to be freed. */
+int wasi_host_restore(struct wasi_host *host, const void *bytes, size_t size, struct error *error);
 
 /* All functions of wasi_snapshot_preview1, for the engine to link a module against. Their context
  * is the struct wasi_host. The table is static and ends with a NULL name. */

@@ -320,7 +320,7 @@ static void a_crowded_folder_is_quick(void **state)
         scratch_unlink(tree, find(tree->tmp, name));
     }
     double seconds = seconds_since(&start);
-    print_message("%d files made, found, listed and removed in %.3f s\n", COUNT, seconds);
+    print_message("# %d files made, found, listed and removed in %.3f s\n", COUNT, seconds);
     assert_true(seconds < 20);
 }
 

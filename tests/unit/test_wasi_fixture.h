@@ -75,6 +75,10 @@ int scratch_set_up(void **state);
 #define SCRATCH_TEST(function)                                                                     \
     cmocka_unit_test_setup_teardown(function, scratch_set_up, fixture_tear_down)
 
+/* Another host over the same memory, with the grants that one of them begins with. */
+struct wasi_host *fixture_fresh_host(struct fixture *fixture);
+struct wasi_host *scratch_fresh_host(struct fixture *fixture);
+
 /* A cmocka test with the fixture. */
 #define WASI_TEST(function)                                                                        \
     cmocka_unit_test_setup_teardown(function, fixture_set_up, fixture_tear_down)
