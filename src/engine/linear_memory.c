@@ -1,5 +1,5 @@
 /* The guest's linear memory. Invariant: exactly [base, base + size) of the reservation is
- * accessible, and size <= limit after any growth. */
+ * accessible, and after any growth or charge size + charged <= limit and size <= maximum. */
 #include "engine/linear_memory.h"
 
 #include <errno.h>
@@ -53,6 +53,7 @@ int linear_memory_reserve(struct linear_memory *memory, struct error *error)
     memory->reservation_size = reservation_size;
     uintptr_t lowest = (uintptr_t)reservation + GUARD_BEFORE;
     memory->base = (uint8_t *)((lowest + ALIGNMENT - 1) & ~(uintptr_t)(ALIGNMENT - 1));
+    memory->limit = UINT64_MAX;
     if (set_segment_base(memory->base, error) != 0) {
         linear_memory_destroy(memory);
         return -1;
@@ -67,14 +68,19 @@ int linear_memory_create(struct linear_memory *memory, uint32_t initial_pages,
         maximum_pages = PAGES_MAX;
     uint64_t size = (uint64_t)initial_pages * WASM_PAGE_SIZE;
     uint64_t maximum = (uint64_t)maximum_pages * WASM_PAGE_SIZE;
-    if (limit > maximum)
-        limit = maximum;
-    if (size > limit)
+    uint64_t lower = limit < maximum ? limit : maximum;
+    if (size > lower)
         return error_set(error, ERROR_MEMORY_LIMIT,
                          "Memory limit exceeded: the interpreter needs %" PRIu64
                          " bytes at its start and the limit is %" PRIu64
                          ". Raise wasi.memory_limit_bytes (or --memory)",
-                         size, limit);
+                         size, lower);
+    if (memory->charged > limit - size)
+        return error_set(error, ERROR_MEMORY_LIMIT,
+                         "Memory limit exceeded: the interpreter needs %" PRIu64
+                         " bytes at its start, the files %" PRIu64 ", and the limit is %" PRIu64
+                         ". Raise wasi.memory_limit_bytes (or --memory), or pass less",
+                         size, memory->charged, limit);
     if (memory->reservation == NULL && linear_memory_reserve(memory, error) != 0)
         return -1;
     if (size > 0 && mprotect(memory->base, size, PROT_READ | PROT_WRITE) != 0)
@@ -86,13 +92,23 @@ int linear_memory_create(struct linear_memory *memory, uint32_t initial_pages,
     return 0;
 }
 
+/* Bytes that may still be added; 0 while the limit is passed. */
+static uint64_t room(const struct linear_memory *memory)
+{
+    uint64_t used;
+    if (__builtin_add_overflow(memory->size, memory->charged, &used) || used > memory->limit)
+        return 0;
+    return memory->limit - used;
+}
+
 uint32_t linear_memory_grow(struct linear_memory *memory, uint32_t pages)
 {
     uint32_t former = (uint32_t)(memory->size / WASM_PAGE_SIZE);
     uint64_t added = (uint64_t)pages * WASM_PAGE_SIZE;
     if (pages == 0)
         return former;
-    if (memory->size > memory->limit || added > memory->limit - memory->size ||
+    if (added > room(memory) || memory->size > memory->maximum ||
+        added > memory->maximum - memory->size ||
         mprotect(memory->base + memory->size, added, PROT_READ | PROT_WRITE) != 0) {
         memory->growth_refused = true;
         return UINT32_MAX;
@@ -147,7 +163,26 @@ int linear_memory_share(struct linear_memory *memory, struct error *error)
 
 void linear_memory_set_limit(struct linear_memory *memory, uint64_t limit)
 {
-    memory->limit = limit < memory->maximum ? limit : memory->maximum;
+    memory->limit = limit;
+}
+
+bool linear_memory_charge(struct linear_memory *memory, uint64_t size)
+{
+    if (size > room(memory))
+        return false;
+    memory->charged += size;
+    return true;
+}
+
+void linear_memory_charge_existing(struct linear_memory *memory, uint64_t size)
+{
+    if (__builtin_add_overflow(memory->charged, size, &memory->charged))
+        memory->charged = UINT64_MAX;
+}
+
+void linear_memory_discharge(struct linear_memory *memory, uint64_t size)
+{
+    memory->charged -= size < memory->charged ? size : memory->charged;
 }
 
 void linear_memory_destroy(struct linear_memory *memory)

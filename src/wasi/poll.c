@@ -3,6 +3,7 @@
  * so that time passes without work and any time limit of the process's owner ends it. */
 #include "wasi/guest_memory.h"
 #include "wasi/preview1.h"
+#include "wasi/scratch_calls.h"
 #include "wasi/wasi_internal.h"
 
 #include <errno.h>
@@ -182,6 +183,8 @@ static uint32_t wait_for_event(struct wasi_host *host, uint32_t count, uint32_t 
 static uint64_t bytes_to_read(const struct descriptor *descriptor)
 {
     int available = 0;
+    if (descriptor->kind == DESCRIPTOR_SCRATCH_FILE)
+        return scratch_bytes_to_read(descriptor);
     if (descriptor->filetype == WASI_FILETYPE_REGULAR_FILE) {
         struct stat status;
         off_t position = lseek(descriptor->host_fd, 0, SEEK_CUR);
