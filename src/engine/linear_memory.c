@@ -61,6 +61,15 @@ int linear_memory_reserve(struct linear_memory *memory, struct error *error)
     return 0;
 }
 
+static void note_use(struct linear_memory *memory)
+{
+    uint64_t used;
+    if (__builtin_add_overflow(memory->size, memory->charged, &used))
+        used = UINT64_MAX;
+    if (used > memory->peak)
+        memory->peak = used;
+}
+
 int linear_memory_create(struct linear_memory *memory, uint32_t initial_pages,
                          uint32_t maximum_pages, uint64_t limit, struct error *error)
 {
@@ -89,6 +98,7 @@ int linear_memory_create(struct linear_memory *memory, uint32_t initial_pages,
     memory->size = size;
     memory->limit = limit;
     memory->maximum = maximum;
+    note_use(memory);
     return 0;
 }
 
@@ -114,6 +124,7 @@ uint32_t linear_memory_grow(struct linear_memory *memory, uint32_t pages)
         return UINT32_MAX;
     }
     memory->size += added;
+    note_use(memory);
     return former;
 }
 
@@ -161,9 +172,34 @@ int linear_memory_share(struct linear_memory *memory, struct error *error)
     return -1;
 }
 
+int linear_memory_replace(struct linear_memory *memory, int image, uint64_t image_size,
+                          uint64_t size, struct error *error)
+{
+    const int anonymous = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
+    uint8_t *base = memory->base;
+    if (size > memory->limit || size > memory->maximum || image_size > size)
+        return error_set(error, ERROR_MEMORY_LIMIT,
+                         "Memory limit exceeded: %" PRIu64 " bytes are needed and the limit is "
+                         "%" PRIu64,
+                         size, memory->limit);
+    if (memory->size > size &&
+        mmap(base + size, memory->size - size, PROT_NONE, anonymous, -1, 0) == MAP_FAILED)
+        return error_set_errno(error, ERROR_INTERNAL, errno, "cannot shrink linear memory");
+    if ((image_size > 0 && mmap(base, image_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED,
+                                image, 0) == MAP_FAILED) ||
+        (size > image_size && mmap(base + image_size, size - image_size, PROT_READ | PROT_WRITE,
+                                   anonymous, -1, 0) == MAP_FAILED))
+        return error_set_errno(error, ERROR_INTERNAL, errno, "cannot replace linear memory");
+    memory->size = size;
+    return 0;
+}
+
 void linear_memory_set_limit(struct linear_memory *memory, uint64_t limit)
 {
     memory->limit = limit;
+    memory->growth_refused = false;
+    memory->peak = 0;
+    note_use(memory);
 }
 
 bool linear_memory_charge(struct linear_memory *memory, uint64_t size)
@@ -171,6 +207,7 @@ bool linear_memory_charge(struct linear_memory *memory, uint64_t size)
     if (size > room(memory))
         return false;
     memory->charged += size;
+    note_use(memory);
     return true;
 }
 
@@ -178,6 +215,7 @@ void linear_memory_charge_existing(struct linear_memory *memory, uint64_t size)
 {
     if (__builtin_add_overflow(memory->charged, size, &memory->charged))
         memory->charged = UINT64_MAX;
+    note_use(memory);
 }
 
 void linear_memory_discharge(struct linear_memory *memory, uint64_t size)

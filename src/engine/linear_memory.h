@@ -31,6 +31,7 @@ struct linear_memory {
     uint64_t size;       /* accessible bytes, a multiple of WASM_PAGE_SIZE, below 4 GiB */
     uint64_t charged;    /* bytes that the host keeps for the guest beside linear memory */
     uint64_t limit;      /* `size` and `charged` together never grow beyond this */
+    uint64_t peak;       /* the most that these two were since the limit was set */
     uint64_t maximum;    /* the module's own in bytes; `size` never grows beyond this either */
     bool growth_refused; /* a memory.grow was answered with -1 because of one of these */
     void *reservation;
@@ -60,7 +61,14 @@ uint32_t linear_memory_grow(struct linear_memory *memory, uint32_t pages);
  * share it. */
 int linear_memory_share(struct linear_memory *memory, struct error *error);
 
-/* Changes the limit in bytes; one below what is in use only forbids further growth. */
+/* Puts `image_size` bytes of the memory file `image`, mapped privately, and zeros up to `size` in
+ * place of the contents. -1 with ERROR_MEMORY_LIMIT when `size` is over the limit, ERROR_INTERNAL;
+ * the memory may then not be used further. mmap(2) and mprotect(2) are the only system calls. */
+int linear_memory_replace(struct linear_memory *memory, int image, uint64_t image_size,
+                          uint64_t size, struct error *error);
+
+/* Changes the limit in bytes, for what runs next: `peak` and `growth_refused` begin anew. One below
+ * what is in use only forbids further growth. */
 void linear_memory_set_limit(struct linear_memory *memory, uint64_t limit);
 
 /* Counts `size` bytes that the host is about to keep for the guest against the limit. false, and

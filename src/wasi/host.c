@@ -298,6 +298,17 @@ int wasi_host_add_scratch(struct wasi_host *host, uint64_t limit_bytes, struct e
     return add_scratch_preopens(host, error);
 }
 
+int wasi_host_add_workspace(struct wasi_host *host, const char *guest_path, struct error *error)
+{
+    struct descriptor preopen;
+    uint32_t fd = next_preopen(host);
+    if (host->scratch == NULL || fd == WASI_DESCRIPTORS_MAX)
+        return error_set(error, ERROR_INVALID_REQUEST, "cannot grant '%s'", guest_path);
+    if (make_scratch_preopen(host->scratch->workspace, guest_path, &preopen, error) != 0)
+        return -1;
+    return install_preopen(host, fd, &preopen, error);
+}
+
 size_t wasi_host_descriptors(const struct wasi_host *host, int *descriptors, size_t maximum)
 {
     size_t count = 0;

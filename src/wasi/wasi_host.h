@@ -80,6 +80,12 @@ int wasi_host_set_stream(struct wasi_host *host, int guest_fd, const struct wasi
 #define WASI_INTERRUPT_SIGNAL SIGUSR1
 void wasi_host_interrupt(struct wasi_host *host);
 
+/* The guest's monotonic clock in nanoseconds, and making it go on from `floor` at least: a guest
+ * that moves to another process, perhaps after the machine was started anew, must not see it go
+ * back. */
+uint64_t wasi_host_monotonic(const struct wasi_host *host);
+void wasi_host_set_monotonic_floor(struct wasi_host *host, uint64_t floor);
+
 /* Grants the folder behind `host_fd` (taken over, also on failure) as the preopen `guest_path`,
  * read-only unless `writable`. Everything beneath is reached with openat2(2) RESOLVE_BENEATH |
  * RESOLVE_NO_MAGICLINKS and nothing else; where the kernel has no openat2, or a seccomp filter
@@ -112,6 +118,11 @@ size_t wasi_host_descriptors(const struct wasi_host *host, int *descriptors, siz
  * as long. ERROR_MEMORY_LIMIT, ERROR_INTERNAL; ERROR_INVALID_REQUEST when there are no two numbers
  * left. */
 int wasi_host_add_scratch(struct wasi_host *host, uint64_t limit_bytes, struct error *error);
+
+/* Grants the folder "/workspace" of scratch, which must have been granted, once more: as
+ * `guest_path`. "." is the folder of relative paths in a program that cannot change its working
+ * directory. ERROR_INVALID_REQUEST, ERROR_INTERNAL. */
+int wasi_host_add_workspace(struct wasi_host *host, const char *guest_path, struct error *error);
 
 /* Changes the limit of scratch, which must have been granted: a forked child has its own. One below
  * what is in use only forbids that more is taken. */

@@ -67,6 +67,7 @@ struct wasi_host {
     struct linear_memory *memory;
     struct wasi_stream streams[3]; /* of the standard descriptors that are streams */
     volatile sig_atomic_t interrupted;
+    uint64_t monotonic_offset; /* the guest's monotonic clock is so much ahead of the host's */
     struct string_list arguments;
     struct string_list variables;
     struct buffer grants; /* the preopens as they were granted: a letter, the path and a NUL each */
