@@ -85,8 +85,10 @@ int wasi_host_add_preopen(struct wasi_host *host, int host_fd, const char *guest
  * left. */
 int wasi_host_add_scratch(struct wasi_host *host, uint64_t limit_bytes, struct error *error);
 
-/* Changes the limit of scratch, which must have been granted: a forked child has its own. One below
- * what is in use only forbids that more is taken. */
+/* This and the following functions on scratch need it to have been granted.
+ *
+ * Changes the limit: a forked child has its own. One below what is in use only forbids that more is
+ * taken. */
 void wasi_host_set_scratch_limit(struct wasi_host *host, uint64_t limit_bytes);
 
 /* Puts a file of `size` bytes at `path`, which is relative to "/workspace" and not terminated.
@@ -94,9 +96,8 @@ void wasi_host_set_scratch_limit(struct wasi_host *host, uint64_t limit_bytes);
  * keeps the former content. Counts as a change. A scratch limit of 0 does not forbid it: then only
  * the memory limit holds. After a failure no file was changed, though folders may have been made.
  *
- * ERROR_INVALID_REQUEST for a path that is absolute, empty or too long, has an empty component,
- * ".",
- * ".." or a NUL, leads through a file or to a folder, and for one file too many;
+ * ERROR_INVALID_REQUEST for a path that is absolute, empty or too long, has a NUL or a component
+ * that is empty, "." or "..", leads through a file or to a folder, and for one file too many;
  * ERROR_MEMORY_LIMIT when a limit would be passed; ERROR_INTERNAL. */
 int wasi_host_scratch_put(struct wasi_host *host, const char *path, size_t path_size,
                           const void *bytes, size_t size, struct error *error);

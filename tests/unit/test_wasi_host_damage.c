@@ -1,4 +1,5 @@
 /* src/wasi/host_restore.c: bytes that no host saved. */
+#include "test_scratch_check.h"
 #include "test_wasi_fixture.h"
 
 #include "wasi/host_state.h"
@@ -66,6 +67,9 @@ static void use(struct fixture *fixture)
     BUFFER_LOCAL struct buffer state = BUFFER_EMPTY;
     BUFFER_LOCAL struct buffer again = BUFFER_EMPTY;
     struct error error = ERROR_NONE;
+    const char *wrong = scratch_check(fixture->host);
+    if (wrong != NULL)
+        fail_msg("%s is wrong", wrong);
     for (uint32_t fd = 0; fd < 20; fd++) {
         (void)preview1_fd_filestat_get(fixture->host, fd, RESULT_AT);
         (void)preview1_fd_readdir(fixture->host, fd, BUFFER_AT, 500, 0, RESULT_AT);
