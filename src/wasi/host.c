@@ -270,43 +270,50 @@ static int make_scratch_preopen(struct scratch_node *folder, const char *guest_p
     return 0;
 }
 
-static int add_scratch_preopens(struct wasi_host *host, struct error *error)
+static int add_scratch_preopen(struct wasi_host *host, struct scratch_node *folder,
+                               const char *guest_path, struct error *error)
 {
-    struct scratch_node *const folders[] = {host->scratch->tmp, host->scratch->workspace};
-    static const char *const paths[] = {"/tmp", "/workspace"};
-    for (size_t i = 0; i < 2; i++) {
-        struct descriptor preopen;
-        uint32_t fd = next_preopen(host);
-        if (fd == WASI_DESCRIPTORS_MAX)
-            return error_set(error, ERROR_INVALID_REQUEST,
-                             "cannot grant '%s': a guest has at most %d descriptors", paths[i],
-                             WASI_DESCRIPTORS_MAX);
-        if (make_scratch_preopen(folders[i], paths[i], &preopen, error) != 0 ||
-            install_preopen(host, fd, &preopen, error) != 0)
-            return -1;
+    struct descriptor preopen;
+    uint32_t fd = next_preopen(host);
+    if (fd == WASI_DESCRIPTORS_MAX)
+        return error_set(error, ERROR_INVALID_REQUEST,
+                         "cannot grant the folder '%s': a guest has at most %d descriptors",
+                         guest_path, WASI_DESCRIPTORS_MAX);
+    if (make_scratch_preopen(folder, guest_path, &preopen, error) != 0)
+        return -1;
+    return install_preopen(host, fd, &preopen, error);
+}
+
+/* Takes scratch back, of which the first preopen may have been installed. */
+static void remove_scratch(struct wasi_host *host, size_t former_grants)
+{
+    for (uint32_t fd = FIRST_PREOPEN; fd < WASI_DESCRIPTORS_MAX; fd++) {
+        if (host->descriptors[fd].node != NULL)
+            descriptor_release(host, fd);
     }
-    return 0;
+    scratch_tree_free(host->scratch);
+    host->scratch = NULL;
+    host->grants.size = former_grants;
 }
 
 int wasi_host_add_scratch(struct wasi_host *host, uint64_t limit_bytes, struct error *error)
 {
+    size_t former_grants = host->grants.size;
     if (host->scratch != NULL)
         return error_set(error, ERROR_INTERNAL, "scratch was granted already");
     host->scratch = scratch_tree_new(limit_bytes, host->memory, error);
     if (host->scratch == NULL)
         return -1;
-    return add_scratch_preopens(host, error);
+    if (add_scratch_preopen(host, host->scratch->tmp, "/tmp", error) == 0 &&
+        add_scratch_preopen(host, host->scratch->workspace, "/workspace", error) == 0)
+        return 0;
+    remove_scratch(host, former_grants);
+    return -1;
 }
 
 int wasi_host_add_workspace(struct wasi_host *host, const char *guest_path, struct error *error)
 {
-    struct descriptor preopen;
-    uint32_t fd = next_preopen(host);
-    if (host->scratch == NULL || fd == WASI_DESCRIPTORS_MAX)
-        return error_set(error, ERROR_INVALID_REQUEST, "cannot grant '%s'", guest_path);
-    if (make_scratch_preopen(host->scratch->workspace, guest_path, &preopen, error) != 0)
-        return -1;
-    return install_preopen(host, fd, &preopen, error);
+    return add_scratch_preopen(host, host->scratch->workspace, guest_path, error);
 }
 
 size_t wasi_host_descriptors(const struct wasi_host *host, int *descriptors, size_t maximum)

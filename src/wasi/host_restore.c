@@ -401,20 +401,28 @@ static void open_again(struct restoration *restoration, const struct descriptor 
         descriptor_discard(restoration->host, &opened);
 }
 
+/* Whether the path has a form that path_open leaves, and the rights are some that it gives. */
+static bool is_of_host(const struct saved_descriptor *saved, const struct descriptor *preopen)
+{
+    bool is_directory = saved->kind == STATE_HOST_DIRECTORY;
+    uint64_t rights = preopen->inheriting & (is_directory ? DIRECTORY_RIGHTS : FILE_RIGHTS);
+    if (saved->path_size == 0 || saved->path_size > WASI_PATH_MAX || saved->path[0] == '/' ||
+        memchr(saved->path, '\0', saved->path_size) != NULL)
+        return false;
+    if ((saved->rights & WASI_RIGHT_FD_WRITE) != 0 && !saved->writing)
+        return false;
+    return has_at_most(saved, rights, is_directory ? preopen->inheriting : 0);
+}
+
 /* The preopen may have been closed by the guest or moved to another number: what counts is what
  * this host was granted. */
 static bool restore_of_host(struct restoration *restoration, const struct saved_descriptor *saved,
                             struct error *error)
 {
-    if (saved->which >= WASI_DESCRIPTORS_MAX || saved->path_size == 0 ||
-        saved->path_size > WASI_PATH_MAX || saved->path[0] == '/' ||
-        memchr(saved->path, '\0', saved->path_size) != NULL)
+    if (saved->which >= WASI_DESCRIPTORS_MAX)
         return false;
     const struct descriptor *preopen = &restoration->granted[saved->which];
-    uint64_t most = saved->kind == STATE_HOST_DIRECTORY ? DIRECTORY_RIGHTS : FILE_RIGHTS;
-    if (preopen->kind != DESCRIPTOR_DIRECTORY ||
-        !has_at_most(saved, most & preopen->inheriting, preopen->inheriting) ||
-        (saved->kind == STATE_HOST_FILE && saved->inheriting != 0))
+    if (preopen->kind != DESCRIPTOR_DIRECTORY || !is_of_host(saved, preopen))
         return false;
     char *path = strndup((const char *)saved->path, saved->path_size);
     if (path == NULL)

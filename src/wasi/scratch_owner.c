@@ -108,9 +108,9 @@ int wasi_host_scratch_put(struct wasi_host *host, const char *path, size_t path_
                           const void *bytes, size_t size, struct error *error)
 {
     struct scratch_tree *tree = host->scratch;
-    struct scratch_node *folder;
-    struct scratch_node *file;
-    const char *name;
+    struct scratch_node *folder = tree->workspace;
+    struct scratch_node *file = NULL;
+    const char *name = path;
     if (check_path(path, path_size, error) != 0 ||
         make_folders(tree, path, path_size, &folder, &name, error) != 0)
         return -1;

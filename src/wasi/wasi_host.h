@@ -119,13 +119,14 @@ size_t wasi_host_descriptors(const struct wasi_host *host, int *descriptors, siz
  * left. */
 int wasi_host_add_scratch(struct wasi_host *host, uint64_t limit_bytes, struct error *error);
 
-/* Grants the folder "/workspace" of scratch, which must have been granted, once more: as
- * `guest_path`. "." is the folder of relative paths in a program that cannot change its working
- * directory. ERROR_INVALID_REQUEST, ERROR_INTERNAL. */
+/* This and the following functions on scratch need it to have been granted.
+ *
+ * Grants the folder "/workspace" once more: as `guest_path`. "." is the folder of relative paths in
+ * a program that cannot change its working directory. ERROR_INVALID_REQUEST, ERROR_INTERNAL. */
 int wasi_host_add_workspace(struct wasi_host *host, const char *guest_path, struct error *error);
 
-/* Changes the limit of scratch, which must have been granted: a forked child has its own. One below
- * what is in use only forbids that more is taken. */
+/* Changes the limit: a forked child has its own. One below what is in use only forbids that more is
+ * taken. */
 void wasi_host_set_scratch_limit(struct wasi_host *host, uint64_t limit_bytes);
 
 /* Puts a file of `size` bytes at `path`, which is relative to "/workspace" and not terminated.
@@ -133,9 +134,8 @@ void wasi_host_set_scratch_limit(struct wasi_host *host, uint64_t limit_bytes);
  * keeps the former content. Counts as a change. A scratch limit of 0 does not forbid it: then only
  * the memory limit holds. After a failure no file was changed, though folders may have been made.
  *
- * ERROR_INVALID_REQUEST for a path that is absolute, empty or too long, has an empty component,
- * ".",
- * ".." or a NUL, leads through a file or to a folder, and for one file too many;
+ * ERROR_INVALID_REQUEST for a path that is absolute, empty or too long, has a NUL or a component
+ * that is empty, "." or "..", leads through a file or to a folder, and for one file too many;
  * ERROR_MEMORY_LIMIT when a limit would be passed; ERROR_INTERNAL. */
 int wasi_host_scratch_put(struct wasi_host *host, const char *path, size_t path_size,
                           const void *bytes, size_t size, struct error *error);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <ucontext.h>
 
@@ -189,6 +190,43 @@ static void fifty_thousand_files_are_quick(void **state)
     assert_true(seconds < 20);
 }
 
+static void a_grant_that_cannot_be_made_leaves_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = ERROR_NONE;
+    fixture->memory.limit = fixture->memory.size + 600;
+    assert_int_equal(wasi_host_add_scratch(fixture->host, SCRATCH_LIMIT, &error), -1);
+    assert_int_equal(error.kind, ERROR_MEMORY_LIMIT);
+    assert_int_equal(fixture->memory.charged, 0);
+    assert_int_equal(preview1_fd_prestat_get(fixture->host, TMP, RESULT_AT), WASI_ERRNO_BADF);
+}
+
+static void a_grant_needs_two_numbers(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = ERROR_NONE;
+    struct rlimit limit;
+    uint32_t fd = 0;
+    fixture->memory.limit = MEMORY_LIMIT;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    if (limit.rlim_max < WASI_DESCRIPTORS_MAX + 100)
+        skip();
+    const struct rlimit enough = {.rlim_cur = WASI_DESCRIPTORS_MAX + 100,
+                                  .rlim_max = limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &enough), 0);
+    while (fd < WASI_DESCRIPTORS_MAX - 2)
+        assert_int_equal(guest_open(fixture, RW, "sub", 0, 0, &fd), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(wasi_host_add_scratch(fixture->host, SCRATCH_LIMIT, &error), -1);
+    assert_int_equal(error.kind, ERROR_INVALID_REQUEST);
+    assert_int_equal(fixture->memory.charged, 0);
+    assert_int_equal(preview1_fd_prestat_get(fixture->host, fd + 1, RESULT_AT), WASI_ERRNO_BADF);
+    assert_int_equal(preview1_fd_close(fixture->host, TMP), 0);
+    error = ERROR_NONE;
+    assert_int_equal(wasi_host_add_scratch(fixture->host, SCRATCH_LIMIT, &error), 0);
+    assert_int_equal(preview1_fd_prestat_get(fixture->host, TMP, RESULT_AT), 0);
+}
+
 /* ---- read-only scratch ---- */
 
 static uint32_t change(struct fixture *fixture, uint32_t fd, int what)
@@ -349,6 +387,8 @@ int main(void)
         SCRATCH_TEST(a_lower_limit_forbids_only_more),
         SCRATCH_TEST(sparse_files_are_no_bombs),
         SCRATCH_TEST(fifty_thousand_files_are_quick),
+        WASI_TEST(a_grant_that_cannot_be_made_leaves_nothing),
+        WASI_TEST(a_grant_needs_two_numbers),
         SCRATCH_TEST(with_a_limit_of_0_it_is_read_only),
 #ifndef STACK_IS_INSTRUMENTED
         SCRATCH_TEST(little_of_the_stack_is_used),

@@ -1,6 +1,7 @@
 /* Scratch against the kernel: the same random calls go to a host whose /tmp and /workspace are
  * folders of a tmpfs and to one where they are scratch. Both must answer alike, byte for byte, but
  * for what differs by design: links, serial numbers, times, the order of entries. */
+#include "test_scratch_check.h"
 #include "test_wasi_fixture.h"
 
 #include <fcntl.h>
@@ -485,6 +486,9 @@ static void scratch_does_what_the_kernel_does(void **state)
         for (int i = 0; i < CALLS; i++)
             calls[pick(&pair, sizeof(calls) / sizeof(calls[0]))](&pair);
         compare_workspaces(&pair);
+        const char *wrong = scratch_check(pair.scratch.host);
+        if (wrong != NULL)
+            fail_msg("%s is wrong", wrong);
         free_pair(&pair);
         assert_int_equal(pair.scratch.memory.charged, 0);
         memset(&pair, 0, sizeof(pair));
