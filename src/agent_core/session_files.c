@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -22,6 +24,8 @@
 #define NAME_SIZE 96
 #define PACKING_LEVEL 1
 #define PIECE ((size_t)128 << 10)
+#define LOCK_PATIENCE_MS 2000
+#define LOCK_PAUSE_MS 20
 
 struct session_files {
     int folder;
@@ -73,6 +77,21 @@ static int make_folders(char *path)
     return mkdir(path, 0700) == 0 || errno == EEXIST ? 0 : -1;
 }
 
+/* The lock goes with the last process that has the folder open. One that was writing when its
+ * service was killed ends a moment later. */
+static int lock_folder(int folder)
+{
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000000L};
+    for (int waited = 0; waited < LOCK_PATIENCE_MS; waited += LOCK_PAUSE_MS) {
+        if (flock(folder, LOCK_EX | LOCK_NB) == 0)
+            return 0;
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return -1;
+        (void)nanosleep(&pause, NULL);
+    }
+    return -1;
+}
+
 struct session_files *session_files_open(const char *path, struct error *error)
 {
     struct stat status;
@@ -89,6 +108,11 @@ struct session_files *session_files_open(const char *path, struct error *error)
     if (files->folder < 0 || fstat(files->folder, &status) != 0)
         error_set_errno(error, ERROR_INTERNAL, errno,
                         "cannot use the folder of saved sessions %s (sessions.directory)", path);
+    else if (lock_folder(files->folder) != 0)
+        error_set(error, ERROR_INTERNAL,
+                  "the folder of saved sessions %s is another service's: give each its own "
+                  "(sessions.directory)",
+                  path);
     else if (status.st_uid != geteuid() || (status.st_mode & 022) != 0)
         error_set(error, ERROR_INTERNAL,
                   "the folder of saved sessions %s must belong to this user and be writable by "

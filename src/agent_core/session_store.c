@@ -23,6 +23,8 @@
 
 /* Processes that pack and write at the same time. */
 #define WRITERS_MAXIMUM 2
+/* After a failure, which the next one may well share, nothing is written for so long. */
+#define SAVE_PAUSE_MS 10000
 #define SWEEP_MINIMUM_MS 50
 #define SWEEP_MAXIMUM_MS 2000
 
@@ -57,6 +59,8 @@ struct session_store {
     size_t writers;
     struct event *sweep;
     uint64_t saves;
+    uint64_t save_failures;
+    int64_t save_failed_ms; /* the last of them */
     uint64_t restores;
     void (*freed)(void *argument);
     void *freed_argument;
@@ -486,6 +490,8 @@ static void on_written(void *argument, const struct error *error)
     if (error->kind != ERROR_OK) {
         LOG(LOG_ERROR, "a session cannot be saved", log_text("session_id", session->record.id),
             log_text("error", error->message));
+        store->save_failures++;
+        store->save_failed_ms = now_ms();
     } else {
         store->saves++;
         session->on_disk = true;
@@ -523,7 +529,7 @@ static void rest(struct session *session)
 {
     struct session_store *store = session->store;
     if (session->unsaved && store->files != NULL) {
-        if (store->writers < WRITERS_MAXIMUM)
+        if (store->writers < WRITERS_MAXIMUM && now_ms() - store->save_failed_ms >= SAVE_PAUSE_MS)
             start_writer(session);
         return;
     }
@@ -717,7 +723,11 @@ json_t *session_store_describe(const struct session_store *store)
 struct session_counts session_store_counts(const struct session_store *store)
 {
     struct session_counts counts = {
-        .live = store->live, .saves = store->saves, .restores = store->restores};
+        .live = store->live,
+        .saves = store->saves,
+        .save_failures = store->save_failures,
+        .restores = store->restores,
+    };
     const struct session *session;
     TAILQ_FOREACH(session, &store->sessions, link)
     {

@@ -313,13 +313,16 @@ static bool try_again(struct execution *execution)
 {
     struct error error = ERROR_NONE;
     if (execution->begun || execution->retried || execution->zygote == NULL ||
-        execution->session != NULL || execution->end.timed_out || execution->end.cancelled)
+        execution->end.timed_out || execution->end.cancelled)
         return false;
     execution->retried = true;
     guest_child_end(execution->child);
     execution->child = NULL;
     free_event(&execution->timer);
-    if (zygote_ask(execution->zygote, &execution->waiter, &error) != 0)
+    int status = execution->session != NULL
+                     ? session_process_renew(execution->session, &execution->waiter, &error)
+                     : zygote_ask(execution->zygote, &execution->waiter, &error);
+    if (status != 0)
         execution_refused(execution, &error);
     return true;
 }

@@ -35,6 +35,10 @@ void zygote_suspect(struct zygote *zygote);
 
 /* The same of a session's process; execution_refused comes as well when it cannot be had. */
 void session_process_ask(struct session_process *process, struct execution_waiter *waiter);
+/* In place of the process that it gave, which died before the run began: another one. -1 with an
+ * error: there is none, and nothing is awaited. */
+int session_process_renew(struct session_process *process, struct execution_waiter *waiter,
+                          struct error *error);
 void session_process_forget(struct session_process *process, struct execution_waiter *waiter);
 struct zygote *session_process_zygote(const struct session_process *process);
 
