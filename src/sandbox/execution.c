@@ -108,10 +108,14 @@ static void finish(struct execution *execution, const void *bytes, size_t size)
 {
     struct run_report report;
     execution_status_decide(&execution->end, bytes, size, &report, &execution->result);
+    struct zygote *zygote =
+        execution->begun && execution->session == NULL ? execution->zygote : NULL;
     if (execution->session != NULL && execution->result.status != ERROR_OK)
         give_up_session(execution);
     execution->listener.done(execution->listener.argument, &execution->result);
     execution_free(execution);
+    if (zygote != NULL)
+        zygote_run_ended(zygote);
 }
 
 static void note_usage(struct execution *execution)

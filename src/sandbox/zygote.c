@@ -23,6 +23,7 @@
 /* How often the number of spares is looked at. */
 #define REVIEW_SECONDS 5
 #define SPARES_MINIMUM 2
+#define REFILL_PATIENCE_US 2000
 
 struct spare {
     TAILQ_ENTRY(spare) link;
@@ -56,7 +57,8 @@ struct zygote {
     size_t spares_wanted;
     size_t spares_least; /* since the last review: so many were never needed */
     struct event *review;
-    struct event *ask; /* asks for sessions from the loop, as answers must not come below a call */
+    struct event *late; /* for forks that can wait */
+    struct event *ask;  /* asks for sessions from the loop, as answers must not come below a call */
     struct zygote_counts counts;
 };
 
@@ -190,6 +192,28 @@ static void refill(struct zygote *zygote)
     struct error error = ERROR_NONE;
     if (zygote->state == ZYGOTE_READY && ask_for_forks(zygote, &error) == 0)
         refuse_waiters(zygote, &error);
+}
+
+/* What takes the place of a spare is forked when the run that got it is over, or after this time: a
+ * fork takes as long as a short run, and would take the processor from it. */
+static void refill_late(struct zygote *zygote)
+{
+    const struct timeval patience = {.tv_usec = REFILL_PATIENCE_US};
+    if (!event_pending(zygote->late, EV_TIMEOUT, NULL))
+        (void)event_add(zygote->late, &patience);
+}
+
+static void on_late(evutil_socket_t fd, short what, void *argument)
+{
+    (void)fd;
+    (void)what;
+    refill(argument);
+}
+
+void zygote_run_ended(struct zygote *zygote)
+{
+    (void)event_del(zygote->late);
+    refill(zygote);
 }
 
 static void on_review(evutil_socket_t fd, short what, void *argument)
@@ -514,6 +538,8 @@ static void zygote_free(struct zygote *zygote)
         event_free(zygote->review);
     if (zygote->ask != NULL)
         event_free(zygote->ask);
+    if (zygote->late != NULL)
+        event_free(zygote->late);
     memory_image_unref(zygote->image);
     free((char *)zygote->options.interpreter);
     free_list(zygote->options.allowed_paths, zygote->options.allowed_path_count);
@@ -553,8 +579,9 @@ struct zygote *zygote_start(struct event_base *loop, const struct zygote_options
     TAILQ_INIT(&zygote->forks);
     zygote->review = event_new(loop, -1, EV_PERSIST, on_review, zygote);
     zygote->ask = event_new(loop, -1, 0, on_ask, zygote);
+    zygote->late = event_new(loop, -1, EV_TIMEOUT, on_late, zygote);
     if (copy_options(zygote, options) != 0 || zygote->review == NULL || zygote->ask == NULL ||
-        event_add(zygote->review, &review) != 0) {
+        zygote->late == NULL || event_add(zygote->review, &review) != 0) {
         error_set(error, ERROR_INTERNAL, "out of memory");
         zygote_free(zygote);
         return NULL;
@@ -599,6 +626,10 @@ int zygote_ask(struct zygote *zygote, struct execution_waiter *waiter, struct er
     struct guest_child *child = take_spare(zygote);
     if (child != NULL)
         execution_given(take_waiter(zygote), child);
+    if (zygote->spare_count > 0) {
+        refill_late(zygote);
+        return 0;
+    }
     if (zygote->state == ZYGOTE_READY && ask_for_forks(zygote, &failure) == 0 && waiter->waiting) {
         zygote_forget(zygote, waiter); /* nothing is coming at all */
         return error_set(error, failure.kind, "%s", failure.message);
