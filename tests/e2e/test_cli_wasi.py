@@ -110,6 +110,18 @@ def test_indirect_call_traps(wasi, body):
     assert "indirect call" in result.stderr
 
 
+@pytest.mark.parametrize("expected, given", [("funcref", "extern"), ("externref", "func")])
+def test_indirect_call_with_a_reference_of_another_type(wasi, expected, given):
+    """The two are passed differently: what the function would see is whatever the host's stack holds."""
+    text = f"""(table 1 funcref) (elem (i32.const 0) $f)
+        (func $f (param {expected}) (result i32) (ref.is_null (local.get 0)))
+        (func (export "_start")
+          (drop (call_indirect (param {given}ref) (result i32) (ref.null {given}) (i32.const 0))))"""
+    result = wasi("wasi", module(text))
+    assert result.status == 134, result
+    assert "indirect call" in result.stderr
+
+
 @pytest.mark.parametrize("text", [
     '(func $f (call $f)) (func (export "_start") (call $f))',
     '(func $f (param i64 i64 i64 i64 i64 i64 i64 i64) (result i64) (i64.add (i64.const 1) (call $f (local.get 0) (local.get 1)'
