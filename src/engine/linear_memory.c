@@ -87,9 +87,11 @@ uint32_t linear_memory_grow(struct linear_memory *memory, uint32_t pages)
     uint64_t added = (uint64_t)pages * WASM_PAGE_SIZE;
     if (pages == 0)
         return former;
-    if (memory->size > memory->limit || added > memory->limit - memory->size ||
-        mprotect(memory->base + memory->size, added, PROT_READ | PROT_WRITE) != 0) {
-        memory->growth_refused = true;
+    bool fits = memory->size <= memory->limit && added <= memory->limit - memory->size;
+    if (!fits || mprotect(memory->base + memory->size, added, PROT_READ | PROT_WRITE) != 0) {
+        /* What the module's own maximum refuses no higher limit would grant. */
+        if (fits || memory->limit < memory->maximum)
+            memory->growth_refused = true;
         return UINT32_MAX;
     }
     memory->size += added;

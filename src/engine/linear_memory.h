@@ -24,7 +24,7 @@ struct linear_memory {
     uint64_t size;       /* accessible bytes, a multiple of WASM_PAGE_SIZE, below 4 GiB */
     uint64_t limit;      /* `size` never grows beyond this */
     uint64_t maximum;    /* the module's own maximum in bytes; `limit` is never above it */
-    bool growth_refused; /* a memory.grow was answered with -1 because of `limit` */
+    bool growth_refused; /* a memory.grow was answered with -1, and not by the module's maximum */
     void *reservation;
     size_t reservation_size;
 };

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from cli_support import PROGRAM, environment, module, module_cache, start, wasi  # noqa: F401 (fixtures)
+from cli_support import IMPORTS, PROGRAM, environment, module, module_cache, start, wasi  # noqa: F401 (fixtures)
 
 
 def print_bytes(address, size):
@@ -224,6 +224,16 @@ GROW = """(func (export "_start")
 def test_memory_cannot_grow_beyond_its_limit(wasi):
     """64 pages of 64 KiB; what is refused is refused to the module, which goes on."""
     assert wasi("wasi", "--memory", "4M", module(GROW)).status == 49
+
+
+def test_trap_after_growth_that_the_module_itself_forbids(wasi):
+    """A module may try to grow beyond its own maximum; the memory limit has no part in that."""
+    text = f"""(module {IMPORTS} (memory (export "memory") 1 2)
+        (func (export "_start") (if (i32.ne (memory.grow (i32.const 5)) (i32.const -1)) (then (call $exit (i32.const 3))))
+          unreachable))"""
+    result = wasi("wasi", module(text))
+    assert result.status == 134, result
+    assert "unreachable" in result.stderr
 
 
 def test_memory_that_the_module_needs_at_its_start(wasi):
