@@ -20,11 +20,15 @@ static int assigned_slot(const char *line, char *name, size_t size)
     return slot;
 }
 
+/* Also a function may be called "w2c__load": the name of an export. */
 bool dropped_load_is_load(const char *line)
 {
-    const char *call = strstr(line, "_load");
     const char *value = strstr(line, " = ");
-    return call != NULL && value != NULL && call < value + 8;
+    if (value == NULL)
+        return false;
+    value += 3;
+    return (value[0] == 'i' || value[0] == 'f') &&
+           (strncmp(value + 1, "32_load", 7) == 0 || strncmp(value + 1, "64_load", 7) == 0);
 }
 
 static bool mentions(const char *line, const char *name)

@@ -49,6 +49,7 @@ static const struct {
     {"(*)(void*)", "(*)(void)"},
     /* Everything else that names the instance. */
     {", instance, ", ", &guest_state, "},
+    {", instance}", ", &guest_state}"}, /* ref.func */
     {"instance->", "guest_state."},
 };
 

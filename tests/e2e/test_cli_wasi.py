@@ -189,6 +189,32 @@ def test_numbers_are_those_of_the_specification(wasi):
     assert wasi("wasi", start(body)).status == 0
 
 
+def test_reference_to_a_function(wasi):
+    """As a value, as a global's first value, and as a passive segment's."""
+    text = """(table $t 3 funcref) (elem declare func $a) (elem $e func $c)
+        (global $g funcref (ref.func $b))
+        (func $a (result i32) (i32.const 1)) (func $b (result i32) (i32.const 2)) (func $c (result i32) (i32.const 4))
+        (func (export "_start")
+          (table.set $t (i32.const 0) (ref.func $a))
+          (table.set $t (i32.const 1) (global.get $g))
+          (table.init $t $e (i32.const 2) (i32.const 0) (i32.const 1))
+          (call $exit (i32.add (i32.add (call_indirect $t (result i32) (i32.const 0))
+                                        (call_indirect $t (result i32) (i32.const 1)))
+                               (call_indirect $t (result i32) (i32.const 2)))))"""
+    assert wasi("wasi", module(text)).status == 7
+
+
+def test_function_whose_name_looks_like_an_instruction(wasi):
+    """wasm2c names a function after its export."""
+    names = ["_load", "i32_load", "_store", "TRAP", "CALL_INDIRECT", "DIV_S", "memory_fill", "i64_load_kept"]
+    functions = "".join(f'(func $f{i} (export "{name}") (param i32) (result i32)'
+                        f' (global.set $n (i32.add (global.get $n) (i32.const 1))) (local.get 0))'
+                        for i, name in enumerate(names))
+    calls = "".join(f"(drop (call $f{i} (i32.const 0)))" for i in range(len(names)))
+    text = f'(global $n (mut i32) (i32.const 0)) {functions} (func (export "_start") {calls} (call $exit (global.get $n)))'
+    assert wasi("wasi", module(text)).status == len(names)
+
+
 def test_several_results(wasi):
     text = """(func $pair (param i32) (result i32 i64) (local.get 0) (i64.const 5))
         (func (export "_start") (local i64)
