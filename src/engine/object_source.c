@@ -243,35 +243,21 @@ static int skip_item(struct line_reader *reader, struct error *error)
     return unexpected(error, "end of file");
 }
 
-/* Writes the load that waited for the line after it. */
-static int flush_load(struct buffer *load, const char *next, struct buffer *chunk)
-{
-    if (load->size == 0)
-        return 0;
-    if (dropped_load_possible(load->data, next) && dropped_load_keep(load) != 0)
-        return -1;
-    int status = buffer_append(chunk, load->data, load->size);
-    buffer_clear(load);
-    return status;
-}
-
-/* A function or table of element segments, line by line, into `chunk`, without its `static`. */
+/* A function or table of element segments into `chunk`, without its `static`. */
 static int copy_item(struct writer *writer, struct line_reader *reader, const char *first,
                      size_t chunk, struct error *error)
 {
+    BUFFER_LOCAL struct buffer item = BUFFER_EMPTY;
     BUFFER_LOCAL struct buffer line = BUFFER_EMPTY;
-    BUFFER_LOCAL struct buffer load = BUFFER_EMPTY; /* the line before, when it is a load */
     const char *text = starts_with(first, "static ") ? first + strlen("static ") : first;
     while (text != NULL) {
         buffer_clear(&line);
         if (buffer_append_text(&line, text) != 0 || rewrite_line(&line) != 0 ||
-            flush_load(&load, line.data, &writer->chunks[chunk]) != 0)
-            return out_of_memory(error);
-        struct buffer *target = dropped_load_is_load(line.data) ? &load : &writer->chunks[chunk];
-        if (buffer_append(target, line.data, line.size) != 0)
+            buffer_append(&item, line.data, line.size) != 0)
             return out_of_memory(error);
         if (text[0] == '}')
-            return 0;
+            return dropped_load_append(&item, &writer->chunks[chunk]) == 0 ? 0
+                                                                           : out_of_memory(error);
         text = next_line(reader);
     }
     return unexpected(error, "end of file");
@@ -495,7 +481,7 @@ int object_source_fingerprint(struct buffer *text)
 {
     /* Raise this number when what this file writes changes, by a change here or of what it reads.
      */
-    static const char version[] = "object source 3";
+    static const char version[] = "object source 4";
     const char *const parts[] = {version, embedded_guest_access_h, embedded_guest_runtime_c,
                                  embedded_guest_object_h};
     struct sha256_ctx context;

@@ -151,6 +151,22 @@ def test_trap_in_the_start_function(wasi):
     assert "unreachable" in result.stderr
 
 
+@pytest.mark.parametrize("body", [
+    "(drop (i32.load (i32.const -1)))",
+    "(i32.load (i32.const -1)) (i32.const 1) drop drop",
+    "(block (i64.load8_u (i32.const -1)) (br 0))",
+    "(drop (block (result i32) (f32.load (i32.const -1)) (br 0 (i32.const 5))))",
+    "(drop (block (result i32) (i64.const 1) (br 0 (i32.load (i32.const -1)))))",
+    "(drop (block (result i32) (i32.load (i32.const -1))))",
+    "(i32.load (i32.const -1)) (i32.const 1) (return)",
+    "(i32.load (i32.const -1)) (i64.const 1) (i64.const 1) (call $exit (i64.ne)) drop",
+])
+def test_load_that_is_only_dropped_traps(wasi, body):
+    result = wasi("wasi", start(body))
+    assert result.status == 134, result
+    assert "out of bounds memory access" in result.stderr
+
+
 # ---- what must not trap ----
 
 def test_accesses_at_the_edge(wasi):
