@@ -102,7 +102,7 @@ class Expressions:
         if choice <= 1:
             return float_from_bits(kind, self.random.choice(FLOATS[kind]))
         if choice == 2:
-            return self.load(kind, depth, exact=True)
+            return self.load(kind, depth)
         if choice == 3:
             source = "i" + kind[1:]
             return Node(f"{kind}.reinterpret_{source}", kind, (), [self.expression(source, depth - 1)])
@@ -243,8 +243,8 @@ class Expressions:
             words.append(f"align={1 << self.random.randrange(width.bit_length())}")
         return words
 
-    def load(self, kind, depth, exact=False):
-        del exact  # what is stored is never an open NaN, so what is loaded is none
+    def load(self, kind, depth):
+        """What is stored is never a NaN whose bits are open, so what is loaded is none."""
         name, _, width = self.random.choice([row for row in LOADS if row[1] == kind])
         address, offset, inside = self.place(width, depth)
         node = Node(name, kind, self.access_words(offset, width), [address])

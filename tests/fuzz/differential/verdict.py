@@ -7,10 +7,11 @@ INDIRECT_CALL = "trap indirect call type mismatch or undefined element"
 # wasmtime says the same of an element beyond a table, whether it is called or only read; wasm2c tells these apart.
 BEYOND_TABLE = "trap beyond a table"
 EXHAUSTED = "trap call stack exhausted"
+TIMEOUT = "timeout"
 
 AGREED = "agreed"
 EXCUSED = "excused"  # a loose module went on where a load would have trapped whose value it does not need
-UNDECIDED = "undecided"  # a time limit or the end of a stack, which are not the same for all
+UNDECIDED = "undecided"  # even the reference was not done in time, or a stack ended, which are not the same for all
 OURS = "shannon differs"
 REFERENCE = "the reference differs"
 THIRD = "wasmtime differs"
@@ -27,10 +28,10 @@ def same(one, other):
 def judge(outcomes, loose=False):
     """The verdict on the outcomes of one run, in the order of engines.engines()."""
     endings = {outcome.ending for outcome in outcomes}
-    if "timeout" in endings or (EXHAUSTED in endings and endings <= {EXHAUSTED, "signal 11"}):
-        return UNDECIDED
     ours, reference = outcomes[:2]
-    if len(outcomes) < 3:
+    if reference.ending == TIMEOUT or (EXHAUSTED in endings and endings <= {EXHAUSTED, "signal 11"}):
+        return UNDECIDED
+    if len(outcomes) < 3 or outcomes[2].ending == TIMEOUT:
         verdict = AGREED if same(ours, reference) else OURS
     else:
         third = outcomes[2]
