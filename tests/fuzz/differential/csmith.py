@@ -5,6 +5,7 @@ from pathlib import Path
 
 INCLUDE = Path("/usr/include/csmith")
 GENERATE_SECONDS = 60
+SIZE = ["--max-funcs", "5", "--max-block-size", "3", "--max-block-depth", "4"]  # a second or two to compile
 
 
 def available():
@@ -13,7 +14,7 @@ def available():
 
 def make_source(seed, path):
     """Writes the program of a seed, with floating point in every second."""
-    command = ["csmith", "--seed", str(seed % (1 << 31)), "--output", str(path), "--no-argc", "--concise"]
+    command = ["csmith", "--seed", str(seed % (1 << 31)), "--output", str(path), "--no-argc", "--concise", *SIZE]
     if seed // 8 % 2:
         command.append("--float")
     subprocess.run(command, check=True, timeout=GENERATE_SECONDS, stdout=subprocess.DEVNULL)

@@ -8,6 +8,7 @@ import collections
 import contextlib
 import dataclasses
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -203,8 +204,15 @@ def programs(options, folder):
         yield from (seeded_program(options.seed + i, folder, kinds) for i in range(options.count))
 
 
+def interrupt(number, frame_):
+    del number, frame_
+    raise KeyboardInterrupt
+
+
 def main(arguments=None):
     options = parse(arguments)
+    for number in (signal.SIGINT, signal.SIGTERM):  # also in the background: what was found so far is told
+        signal.signal(number, interrupt)
     statistics = Statistics()
     started = told = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="shannon-programs-") as folder, \
