@@ -231,6 +231,19 @@ def test_function_whose_name_looks_like_an_instruction(wasi):
     assert wasi("wasi", module(text)).status == len(names)
 
 
+def test_exports_with_the_names_of_segments(wasi):
+    """wasm2c numbers its own names, and evades one that an export has taken."""
+    names = ["e0", "T0", "g0", "i0", "j0", "B0", "L0", "f0", "p0", "l0"]
+    others = "".join(f'(func (export "{name}") (param i32) (result i32) (i32.load8_u (local.get 0)))' for name in names)
+    others += '(global (export "d1") i32 (i32.const 1)) (table (export "d2") 1 funcref) (global (export "d3_0") i32 (i32.const 1))'
+    text = f"""(data (i32.const 8) "") (data (i32.const 8) "\\01") (data $p "\\02") (data (i32.const 9) "\\04") {others}
+        (func (export "_start")
+          (memory.init $p (i32.const 10) (i32.const 0) (i32.const 1))
+          (call $exit (i32.add (i32.add (i32.load8_u (i32.const 8)) (i32.load8_u (i32.const 10)))
+                               (i32.load8_u (i32.const 9)))))"""
+    assert wasi("wasi", module(text)).status == 7
+
+
 def test_several_results(wasi):
     text = """(func $pair (param i32) (result i32 i64) (local.get 0) (i64.const 5))
         (func (export "_start") (local i64)
