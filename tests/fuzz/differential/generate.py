@@ -8,6 +8,9 @@ from statements import make_body, take
 from wat import NUMBERS, Function, Module, Node, integer, set_global, zero
 
 SCENARIOS = 20
+NAMES = ["i0", "j1", "f0_0", "d0", "r0", "B0", "L1", "Bfunc", "p0", "l0", "g0", "T0", "e0", "memory_fill", "_load", "i32_load",
+         "i32_load_kept", "instance", "guest_state", "tmp", "struct", "goto", "return", "module_instance", "(instance)",
+         ", instance, ", "instance->", "TRAP", "CALL_INDIRECT", "data_segment_dropped_w2c_d0", "func_types", "$", "Z", "", "main"]
 LARGE_PAGES = 0x8000 + 16  # a little over 2 GiB: addresses that are negative as 32-bit numbers
 
 
@@ -94,10 +97,21 @@ def make_segments(plan):
     return lines
 
 
+def make_exports(plan):
+    """wasm2c names functions, globals and tables after their exports, and our rewriting goes by names."""
+    rng = plan.random
+    if rng.random() < 0.6:
+        return []
+    things = [f"(func ${function.name})" for function in plan.functions] + [f"(global ${name})" for name, _ in GLOBALS]
+    things += ["(table $safe)", "(table $wild)", "(table $extern)"]
+    names = rng.sample(NAMES, 12)
+    return [f'(export "{name}" {thing})' for name, thing in zip(names, rng.sample(things, len(names)))]
+
+
 def make_declarations(plan):
     memory = f'(memory (export "memory") {plan.pages} {plan.pages + plan.random.choice([0, 1, 4])})'
     variables = [f"(global ${name} (mut {kind}) {zero(kind).render(0)})" for name, kind in GLOBALS]
-    return "\n".join([memory, *make_tables(plan), *make_segments(plan), *variables])
+    return "\n".join([memory, *make_tables(plan), *make_segments(plan), *variables, *make_exports(plan)])
 
 
 def make_scenarios(plan):
