@@ -21,6 +21,7 @@ MEMORY = "3G"
 
 TRAPPED = 134
 REFUSED = 125
+OUR_TRAP = r"(?:WebAssembly trap: |start function ended with: |the program's stack is exhausted \()([^)\n]*)"
 
 
 class BuildError(Exception):
@@ -92,7 +93,7 @@ class Shannon:
 
     def run(self, argument):
         return run([self.program, "wasi", "--timeout", f"{RUN_SECONDS}s", "--memory", MEMORY, self.module, argument],
-                   r"(?:WebAssembly trap: |the program's stack is exhausted \()([^)\n]*)", env=self.environment, cwd=self.folder)
+                   OUR_TRAP, env=self.environment, cwd=self.folder)
 
     def close(self):
         pass

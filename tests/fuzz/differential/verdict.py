@@ -54,4 +54,4 @@ def is_difference(verdict):
 
 def refusal(reason):
     """The outcome of every run of a module that an engine does not build."""
-    return Outcome(f"failure: {reason}", b"")
+    return Outcome(f"failure: {reason[:300]}", b"")
