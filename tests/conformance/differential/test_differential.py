@@ -1,5 +1,5 @@
-"""Our translation against one with every access checked, on fixed programs: the edge cases, the modules that once showed a
-difference, and a few seeds of the generators. The long run is tests/fuzz/differential/run.
+"""Our translation against one with every access checked, on fixed programs: the edge cases, the corpus, which is mostly
+modules that once showed a difference, and a few seeds of the generators. The long run is tests/fuzz/differential/run.
 
 A difference leaves the program and what each engine made of it in build-fuzzing/differential.
 """
@@ -71,7 +71,7 @@ def test_edge_cases(compare, tmp_path):
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=[path.stem for path in CORPUS])
-def test_module_that_showed_a_difference(path, compare, tmp_path):
+def test_kept_module(path, compare, tmp_path):
     compare([lambda: differential.kept_program(path, tmp_path)])
 
 

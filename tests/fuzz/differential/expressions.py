@@ -253,8 +253,14 @@ class Expressions:
 
     # ---- calls ----
 
-    def index(self):
-        """Of an element of $wild, perhaps beyond its end."""
+    def index(self, wanted=None):
+        """Of an element of $wild, perhaps beyond its end; often of one whose type is or resembles that of `wanted`."""
+        if wanted is not None and self.chance(0.6):
+            alike = [i for i, other in self.plan.wild if other.results == wanted.results
+                     and len(other.parameters) == len(wanted.parameters)]
+            other = [i for i in alike if dict(self.plan.wild)[i].parameters != wanted.parameters]
+            if alike:
+                return integer("i32", self.random.choice(other if other and self.chance(0.6) else alike))
         if self.chance(0.4):
             return integer("i32", self.random.choice([TABLE_SIZE - 1, TABLE_SIZE, TABLE_SIZE + 1, -1, 0x80000000, 0]))
         if self.chance(0.5):
@@ -285,7 +291,7 @@ class Expressions:
             if function is None:
                 return None
             words = ["$wild", *function.type_words()]
-            return Node("call_indirect", kind, words, [*self.arguments(function, min(depth, 2)), self.index()])
+            return Node("call_indirect", kind, words, [*self.arguments(function, min(depth, 2)), self.index(function)])
         groups = [group for group in self.plan.groups if group[2].results == [kind]]
         if not groups or self.calls_left == 0:
             return None

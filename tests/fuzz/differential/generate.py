@@ -27,6 +27,7 @@ class Plan:
         self.functions = []
         self.groups = []  # (first index in $safe, count, a function): elements of one type
         self.safe_size = 0
+        self.wild = []  # (index, function): what $wild holds at first
         self.segments = []  # (name, size); the first is never dropped
         self.labels = 0
 
@@ -68,13 +69,13 @@ def make_tables(plan):
     while len(elements) < 4:
         elements.append(plan.functions[0].name)
     plan.safe_size = len(elements)
-    wild = [rng.choice(plan.functions).name for _ in range(TABLE_SIZE - 6)]
+    plan.wild = [(i, rng.choice(plan.functions)) for i in range(3, TABLE_SIZE - 3)]
     passive = [rng.choice(plan.functions).name for _ in range(8)]
     maximum = rng.choice([TABLE_SIZE, 40])
     return [f"(table $safe {len(elements)} funcref)", f"(table $wild {TABLE_SIZE} {maximum} funcref)",
             "(table $extern 5 externref)",
             f"(elem (table $safe) (i32.const 0) func {' '.join('$' + name for name in elements)})",
-            f"(elem (table $wild) (i32.const 3) func {' '.join('$' + name for name in wild)})",
+            f"(elem (table $wild) (i32.const 3) func {' '.join('$' + function.name for _, function in plan.wild)})",
             f"(elem $elements func {' '.join('$' + name for name in passive)})",
             f"(elem declare func {' '.join('$' + function.name for function in plan.functions)})"]
 

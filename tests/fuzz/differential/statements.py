@@ -193,7 +193,7 @@ class Statements(Expressions):
         risky = self.risky()
         arguments = self.arguments(function, max(depth, 1))
         if risky:
-            node = Node("call_indirect", None, ["$wild", *function.type_words()], [*arguments, self.index()])
+            node = Node("call_indirect", None, ["$wild", *function.type_words()], [*arguments, self.index(function)])
         else:
             node = Node("call", None, [f"${function.name}"], arguments)
         return Node("seq", "", (), [node, *take(function)])
