@@ -268,15 +268,18 @@ def bulk():
 
 
 def grown(steps):
-    """Grows memory and a table step by step; uses the last byte and the one behind it in turn."""
+    """Grows memory and a table step by step; uses the last byte and element, and in the end what lies behind them."""
     nodes = []
     for step in steps:
         nodes.append(see(Node("memory.grow", "i32", (), integers(step))))
-        nodes.append(see(Node("table.grow", "i32", ["$t"], [Node("ref.null", "funcref", ["func"]), integer("i32", step)])))
+        nodes.append(see(Node("table.grow", "i32", ["$t"], [Node("ref.func", "funcref", ["$two"]), integer("i32", step)])))
         nodes += [see(Node("memory.size", "i32")), see(Node("table.size", "i32", ["$t"])), call("print")]
         end = Node("i32.shl", "i32", (), [Node("memory.size", "i32"), integer("i32", 16)])
         last = Node("i32.sub", "i32", (), [end, integer("i32", 1)])
         nodes += [see(Node("i32.load8_u", "i32", (), [last])), Node("i32.store8", "", (), [last, integer("i32", 0x5a)])]
+        nodes += [see(Node("i32.load8_u", "i32", (), [last])), Node("memory.fill", "", (), [last, *integers(step, 1)])]
+        element = Node("i32.sub", "i32", (), [Node("table.size", "i32", ["$t"]), integer("i32", 1)])
+        nodes.append(see(Node("ref.is_null", "i32", (), [Node("table.get", "funcref", ["$t"], [element])])))
     return scenario(*nodes, call("print"), Node("i64.store", "", ["offset=1"], [last, integer("i64", -1)]))
 
 
