@@ -2,6 +2,8 @@
  * configuration. */
 #include "agent_core/execute_request.h"
 
+#include "agent_core/session_record.h"
+
 #include "base/json_fields.h"
 #include "base/text.h"
 
@@ -35,6 +37,15 @@ static int check_interpreter(const struct json_field_text *name, struct json_fau
                               "interpreter must be the name of an installed interpreter, such as "
                               "\"python-3.11\", without path and \".wasm\"");
     return 0;
+}
+
+static int check_session(const struct json_field_text *id, struct json_fault *fault)
+{
+    if (id->bytes == NULL || session_id_is_valid(id->bytes))
+        return 0;
+    return json_fault_set(fault, "session_id",
+                          "session_id must be 1 to 128 characters of A-Z, a-z, 0-9, \":\", \"_\", "
+                          "\".\" and \"-\"");
 }
 
 static int out_of_memory(struct json_fault *fault)
@@ -83,10 +94,13 @@ int execute_request_read(struct execute_request *execute, json_t *body, const st
     *execute = (struct execute_request){.body = body};
     struct json_field_text code = {0};
     struct json_field_text interpreter = {0};
+    struct json_field_text session = {0};
     struct json_field_text standard_input = {0};
     const json_t *arguments = NULL;
     const json_t *variables = NULL;
+    const json_t *files = NULL;
     int64_t timeout_ms = (int64_t)config_number(config, CONFIG_WASI_EXECUTION_TIMEOUT_MS);
+    int64_t cpu_limit_ms = (int64_t)config_number(config, CONFIG_WASI_CPU_LIMIT_MS);
     int64_t memory = (int64_t)config_number(config, CONFIG_WASI_MEMORY_LIMIT_BYTES);
     const struct json_field fields[] = {
         {"code", JSON_FIELD_TEXT, .required = true, .minimum = 1,
@@ -100,25 +114,36 @@ int execute_request_read(struct execute_request *execute, json_t *body, const st
          .maximum =
              larger_of(config, CONFIG_AGENT_CORE_MAX_TIMEOUT_MS, CONFIG_WASI_EXECUTION_TIMEOUT_MS),
          .integer = &timeout_ms},
+        {"cpu_limit_ms", JSON_FIELD_INTEGER, .minimum = 0,
+         .maximum = larger_of(config, CONFIG_AGENT_CORE_MAX_TIMEOUT_MS, CONFIG_WASI_CPU_LIMIT_MS),
+         .integer = &cpu_limit_ms},
         {"memory_limit_bytes", JSON_FIELD_INTEGER, .minimum = EXECUTE_MEMORY_MINIMUM,
          .maximum =
              larger_of(config, CONFIG_AGENT_CORE_MAX_MEMORY_BYTES, CONFIG_WASI_MEMORY_LIMIT_BYTES),
          .integer = &memory},
-        {.name = "files", .type = JSON_FIELD_UNSUPPORTED},
-        {.name = "session_id", .type = JSON_FIELD_UNSUPPORTED},
+        {"files", JSON_FIELD_ANY, .value = &files},
+        {"session_id", JSON_FIELD_TEXT, .text = &session},
     };
     if (json_fields_read(body, fields, sizeof(fields) / sizeof(*fields), fault) != 0 ||
-        check_interpreter(&interpreter, fault) != 0 ||
+        check_interpreter(&interpreter, fault) != 0 || check_session(&session, fault) != 0 ||
         take_arguments(execute, arguments, fault) != 0 ||
-        (variables != NULL && take_variables(execute, variables, fault) != 0))
+        (variables != NULL && take_variables(execute, variables, fault) != 0) ||
+        request_files_read(&execute->files, files, fault) != 0)
         return -1;
     execute->interpreter = interpreter.bytes;
+    execute->session = session.bytes;
     execute->request.code = code.bytes;
     execute->request.code_size = code.size;
     execute->request.filename = program_name;
     execute->request.stdin_bytes = standard_input.bytes == NULL ? "" : standard_input.bytes;
     execute->request.stdin_size = standard_input.size;
+    execute->request.files = execute->files.files;
+    execute->request.file_count = execute->files.count;
     execute->request.timeout_ms = (uint32_t)timeout_ms;
+    execute->request.processor_limit_ms = (uint32_t)cpu_limit_ms;
+    execute->request.scratch_limit_bytes = config_number(config, CONFIG_WASI_SCRATCH_LIMIT_BYTES);
+    execute->request.files_limit_bytes =
+        (size_t)config_number(config, CONFIG_AGENT_CORE_FILES_LIMIT_BYTES);
     execute->request.memory_limit_bytes = (uint64_t)memory;
     execute->request.output_limit_bytes =
         (size_t)config_number(config, CONFIG_AGENT_CORE_OUTPUT_LIMIT_BYTES);
@@ -131,6 +156,7 @@ void execute_request_free(struct execute_request *execute)
         free(execute->variables[i]);
     free(execute->variables);
     free(execute->arguments);
+    request_files_free(&execute->files);
     json_decref(execute->body);
     *execute = (struct execute_request){0};
 }

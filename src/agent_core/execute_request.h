@@ -2,6 +2,7 @@
 #ifndef SHANNON_AGENT_CORE_EXECUTE_REQUEST_H
 #define SHANNON_AGENT_CORE_EXECUTE_REQUEST_H
 
+#include "agent_core/request_files.h"
 #include "base/buffer.h"
 #include "base/config.h"
 #include "base/json_text.h"
@@ -15,9 +16,11 @@
 struct execute_request {
     struct execution_request request; /* its texts belong to `body` and to the lists below */
     const char *interpreter;          /* NULL when the request names none; belongs to `body` */
+    const char *session;              /* the session's id; the same */
     json_t *body;
     const char **arguments;
     char **variables;
+    struct request_files files;
 };
 
 /* Takes the reference to `body` (a JSON object), also on failure. Limits come from `config`. 0, or

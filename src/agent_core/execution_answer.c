@@ -3,6 +3,10 @@
 #include "agent_core/execution_answer.h"
 
 #include "base/json_text.h"
+#include "base/text.h"
+
+#include <nettle/base64.h>
+#include <stdlib.h>
 
 bool execution_answer_is_ending(enum error_kind status)
 {
@@ -41,17 +45,76 @@ static json_t *error_of(const struct execution_result *result)
     return error;
 }
 
+/* Whether bytes can stand in JSON as they are. */
+static bool is_text(const void *bytes, size_t size)
+{
+    return text_valid_utf8(bytes, size) == size;
+}
+
+static json_t *base64_of(const void *bytes, size_t size)
+{
+    size_t encoded_size = BASE64_ENCODE_RAW_LENGTH(size);
+    char *encoded = malloc(encoded_size + 1);
+    if (encoded == NULL)
+        return NULL;
+    base64_encode_raw(encoded, size, bytes);
+    json_t *text = json_stringn_nocheck(encoded, encoded_size);
+    free(encoded);
+    return text;
+}
+
+static int add_file(void *argument, const char *path, size_t path_size, uint64_t size,
+                    const void *bytes)
+{
+    json_t *files = argument;
+    json_t *file = json_pack("{s:o, s:I}", "path", json_text_from_bytes(path, path_size), "size",
+                             (json_int_t)size);
+    if (file == NULL)
+        return -1;
+    bool text = bytes != NULL && is_text(bytes, size);
+    if (bytes == NULL)
+        (void)json_object_set_new(file, "content", json_null());
+    else
+        (void)json_object_set_new(
+            file, "content", text ? json_stringn_nocheck(bytes, size) : base64_of(bytes, size));
+    (void)json_object_set_new(file, "encoding",
+                              bytes == NULL ? json_null() : json_string(text ? "utf-8" : "base64"));
+    return json_array_append_new(files, file);
+}
+
+static json_t *files_of(const struct execution_result *result)
+{
+    json_t *files = json_array();
+    if (files == NULL || execution_result_visit_files(result, add_file, files) == 0)
+        return files;
+    json_decref(files);
+    return NULL;
+}
+
+/* Output that is not UTF-8 is shown with U+FFFD; beside it stands what it really was. */
+static void add_bytes(json_t *answer, const char *name, const struct buffer *bytes)
+{
+    if (!is_text(buffer_text(bytes), bytes->size))
+        (void)json_object_set_new(answer, name, base64_of(bytes->data, bytes->size));
+}
+
 json_t *execution_answer(const struct execution_result *result, const char *id)
 {
-    json_t *usage = json_pack("{s:I, s:I, s:I}", "wall_ms", (json_int_t)result->wall_ms, "cpu_ms",
-                              (json_int_t)result->cpu_ms, "peak_memory_bytes",
+    json_t *usage = json_pack("{s:I, s:I, s:I}", "wall_ms", (json_int_t)(result->wall_us / 1000),
+                              "cpu_ms", (json_int_t)(result->cpu_us / 1000), "peak_memory_bytes",
                               (json_int_t)result->peak_memory_bytes);
-    json_t *answer =
-        json_pack("{s:s, s:i, s:o, s:o, s:b, s:b, s:o, s:o}", "status",
-                  error_kind_name(result->status), "exit_code", result->exit_code, "stdout",
-                  text_of(&result->stdout_bytes), "stderr", text_of(&result->stderr_bytes),
-                  "stdout_truncated", (int)result->stdout_truncated, "stderr_truncated",
-                  (int)result->stderr_truncated, "error", error_of(result), "usage", usage);
+    json_t *answer = json_pack(
+        "{s:s, s:i, s:o, s:o, s:b, s:b, s:o, s:o, s:b, s:o}", "status",
+        error_kind_name(result->status), "exit_code", result->exit_code, "stdout",
+        text_of(&result->stdout_bytes), "stderr", text_of(&result->stderr_bytes),
+        "stdout_truncated", (int)result->stdout_truncated, "stderr_truncated",
+        (int)result->stderr_truncated, "result",
+        result->has_value ? text_of(&result->value) : json_null(), "files", files_of(result),
+        "files_truncated", (int)result->files_dropped, "error", error_of(result));
+    if (answer == NULL || json_object_set_new(answer, "usage", usage) != 0)
+        return answer;
+    add_bytes(answer, "stdout_base64", &result->stdout_bytes);
+    add_bytes(answer, "stderr_base64", &result->stderr_bytes);
     if (answer != NULL && id != NULL)
         (void)json_object_set_new(answer, "execution_id", json_string(id));
     return answer;

@@ -9,10 +9,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define EXECUTION_METRICS_BOUNDS 14 /* of the histogram's buckets, but for the last */
+
 struct execution_metrics {
     uint64_t ended[ERROR_INTERNAL + 1]; /* by kind */
-    uint64_t wall_ms;                   /* of all that ended, together */
-    uint64_t cpu_ms;
+    uint64_t wall_buckets[EXECUTION_METRICS_BOUNDS + 1];
+    uint64_t wall_us; /* of all that ran, together */
+    uint64_t cpu_us;
+    uint64_t stdout_bytes;
+    uint64_t stderr_bytes;
+};
+
+/* What there is at a moment. */
+struct execution_gauges {
+    size_t running;
+    size_t waiting;
+    size_t spares;
+    size_t spares_wanted;
+    size_t processes; /* guest processes of all kinds */
+    size_t dying;
+    uint64_t forks; /* ever */
+    uint64_t zygote_starts;
 };
 
 /* Counts an execution that ended; `result` NULL: none ran, for a reason of `kind`. */
@@ -20,7 +37,7 @@ void execution_metrics_count(struct execution_metrics *metrics, enum error_kind 
                              const struct execution_result *result);
 
 /* Appends the text (Prometheus exposition format 0.0.4). 0, or -1 when memory is short. */
-int execution_metrics_append(const struct execution_metrics *metrics, size_t running,
-                             size_t waiting, struct buffer *text);
+int execution_metrics_append(const struct execution_metrics *metrics,
+                             const struct execution_gauges *gauges, struct buffer *text);
 
 #endif

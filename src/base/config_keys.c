@@ -61,7 +61,13 @@ const struct config_key_row config_keys[CONFIG_KEY_COUNT] = {
     [CONFIG_WASI_MEMORY_LIMIT_BYTES] = NUMBER(
         "wasi.memory_limit_bytes", "SHANNON_WASI_MEMORY_LIMIT_BYTES",
         32 * MEBIBYTE, 4096LL * MEBIBYTE, "268435456",
-        "linear memory of an execution that names none"),
+        "memory and scratch files together of an execution that names no limit"),
+    [CONFIG_WASI_CPU_LIMIT_MS] = NUMBER(
+        "wasi.cpu_limit_ms", "SHANNON_WASI_CPU_LIMIT_MS", 0, 86400000, "0",
+        "processor time of an execution that names none; 0: as much as the wall time allows"),
+    [CONFIG_WASI_SCRATCH_LIMIT_BYTES] = NUMBER(
+        "wasi.scratch_limit_bytes", "SHANNON_WASI_SCRATCH_LIMIT_BYTES", 0, 4096LL * MEBIBYTE,
+        "67108864", "files in /tmp and /workspace; 0 makes the whole file system read-only"),
     [CONFIG_WASI_ALLOWED_PATHS] = {
         .info = {.name = "wasi.allowed_paths", .environment = "SHANNON_WASI_ALLOWED_PATHS",
                  .type = CONFIG_LIST,
@@ -92,6 +98,10 @@ const struct config_key_row config_keys[CONFIG_KEY_COUNT] = {
     [CONFIG_AGENT_CORE_OUTPUT_LIMIT_BYTES] = NUMBER(
         "agent_core.output_limit_bytes", "SHANNON_AGENT_CORE_OUTPUT_LIMIT_BYTES",
         1, 256 * MEBIBYTE, "1048576", "how much of stdout and of stderr is kept, each"),
+    [CONFIG_AGENT_CORE_FILES_LIMIT_BYTES] = NUMBER(
+        "agent_core.files_limit_bytes", "SHANNON_AGENT_CORE_FILES_LIMIT_BYTES",
+        0, 64 * MEBIBYTE, "8388608",
+        "contents of the files that an answer brings back; beyond it they are named only"),
     [CONFIG_AGENT_CORE_MAX_TIMEOUT_MS] = NUMBER(
         "agent_core.max_timeout_ms", "SHANNON_AGENT_CORE_MAX_TIMEOUT_MS", 1, 86400000, "300000",
         "largest timeout_ms of a request"),
@@ -105,6 +115,36 @@ const struct config_key_row config_keys[CONFIG_KEY_COUNT] = {
     [CONFIG_AGENT_CORE_MAX_QUEUED] = NUMBER(
         "agent_core.max_queued", "SHANNON_AGENT_CORE_MAX_QUEUED", 0, 65536, "64",
         "executions that wait for their turn; further ones are answered busy"),
+    [CONFIG_AGENT_CORE_MAX_SPARES] = NUMBER(
+        "agent_core.max_spares", "SHANNON_AGENT_CORE_MAX_SPARES", 1, 1024, "8",
+        "processes that wait for a request, at most, for each interpreter"),
+    [CONFIG_SANDBOX_REQUIRE] = {
+        .info = {.name = "sandbox.require", .environment = "SHANNON_SANDBOX_REQUIRE",
+                 .type = CONFIG_LIST,
+                 .description = "walls of the kernel without which agent-core does not start"},
+        .check = check_not_empty},
+    [CONFIG_SANDBOX_ZYGOTE_MAX_RUNS] = NUMBER(
+        "sandbox.zygote_max_runs", "SHANNON_SANDBOX_ZYGOTE_MAX_RUNS", 0, 1000000000, "10000",
+        "after so many an interpreter's process is replaced by a fresh one; 0: never"),
+    [CONFIG_SESSIONS_DIRECTORY] = TEXT(
+        "sessions.directory", "SHANNON_SESSIONS_DIRECTORY", NULL, check_absolute, NULL,
+        "folder of saved sessions; by default shannon/sessions in $XDG_STATE_HOME or "
+        "~/.local/state"),
+    [CONFIG_SESSIONS_MAX_COUNT] = NUMBER(
+        "sessions.max_count", "SHANNON_SESSIONS_MAX_COUNT", 0, 1000000, "1000",
+        "sessions that there may be; 0: none"),
+    [CONFIG_SESSIONS_MAX_LIVE] = NUMBER(
+        "sessions.max_live", "SHANNON_SESSIONS_MAX_LIVE", 1, 100000, "256",
+        "sessions that have a process of their own; of more, those that wait longest are without"),
+    [CONFIG_SESSIONS_MAX_BYTES] = NUMBER(
+        "sessions.max_bytes", "SHANNON_SESSIONS_MAX_BYTES",
+        MEBIBYTE, 4096LL * MEBIBYTE, "268435456", "state of one session"),
+    [CONFIG_SESSIONS_MAX_AGE_MS] = NUMBER(
+        "sessions.max_age_ms", "SHANNON_SESSIONS_MAX_AGE_MS", 1000, 31536000000LL, "86400000",
+        "a session that was not used for so long is deleted, in milliseconds"),
+    [CONFIG_SESSIONS_IDLE_MS] = NUMBER(
+        "sessions.idle_ms", "SHANNON_SESSIONS_IDLE_MS", 10, 86400000, "60000",
+        "a session that was not used for so long is saved and its process ended, in milliseconds"),
     [CONFIG_LLM_HOST] = TEXT(
         "llm.host", "SHANNON_LLM_HOST", NULL, check_host, "127.0.0.1",
         "address that llm-service listens on"),

@@ -88,14 +88,14 @@ static void report(struct check *check, const struct interpreter_example *exampl
         json_t *object = json_object();
         json_object_set_new(object, "name", json_string(example->name));
         json_object_set_new(object, "passed", json_boolean(passed));
-        json_object_set_new(object, "wall_ms", json_integer((json_int_t)result->wall_ms));
+        json_object_set_new(object, "wall_ms", json_integer((json_int_t)(result->wall_us / 1000)));
         json_object_set_new(object, "message",
                             passed ? json_null() : json_text_from_bytes(fault->data, fault->size));
         json_array_append_new(check->results, object);
         return;
     }
     (void)printf("%s  %s (%" PRIu64 " ms)\n", passed ? "pass" : "FAIL", example->name,
-                 result->wall_ms);
+                 result->wall_us / 1000);
     if (!passed)
         (void)printf("      %s\n", buffer_text(fault));
     (void)fflush(stdout);

@@ -137,7 +137,7 @@ static void check_run(struct doctor *doctor, const struct catalog_entry *entry,
     }
     if (result.status == ERROR_OK && strcmp(buffer_text(&result.stdout_bytes), TRIAL_OUTPUT) == 0)
         doctor_ok(doctor, "sandbox", TRIAL_CODE " by %s printed 42, in %" PRIu64 " ms", entry->name,
-                  result.wall_ms);
+                  result.wall_us / 1000);
     else
         doctor_fault(doctor, DOCTOR_PROBLEM, "sandbox", "shannon interpreter check tells more",
                      TRIAL_CODE " by %s did not print 42: %s", entry->path,

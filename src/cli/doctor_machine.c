@@ -4,12 +4,11 @@
 #include "base/buffer.h"
 #include "engine/linear_memory.h"
 #include "engine/translate.h"
-#include "sandbox/lockdown.h"
+#include "sandbox/walls.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/landlock.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -153,18 +152,44 @@ static void check_processor(struct doctor *doctor)
 #endif
 }
 
+static bool has_openat2(void)
+{
+    /* A NULL `how` fails with EINVAL or EFAULT where the call exists. */
+    return syscall(SYS_openat2, AT_FDCWD, "/", NULL, (size_t)0) == -1 && errno != ENOSYS &&
+           errno != EPERM;
+}
+
+static void check_openat2(struct doctor *doctor)
+{
+    if (has_openat2())
+        doctor_ok(doctor, "openat2", "paths are resolved beneath granted folders by the kernel");
+    else
+        doctor_fault(doctor, DOCTOR_PROBLEM, "openat2",
+                     "use Linux 5.6 or newer; in a container, let its seccomp profile allow the "
+                     "call",
+                     "missing, without which no folder can be granted");
+}
+
 static void check_walls(struct doctor *doctor)
 {
-    struct lockdown_wall walls[16];
-    size_t count = lockdown_walls(walls, sizeof(walls) / sizeof(walls[0]));
-    for (size_t i = 0; i < count; i++) {
-        if (walls[i].available)
-            doctor_ok(doctor, walls[i].name, "%s", walls[i].meaning);
+    struct error error = ERROR_NONE;
+    wall_set walls;
+    if (walls_probe(&walls, &error) != 0) {
+        doctor_fault(
+            doctor, DOCTOR_PROBLEM, "walls",
+            "use Linux 5.9 or newer; in a container, let its seccomp profile allow seccomp, "
+            "capset and close_range",
+            "the kernel's walls cannot be put up, so nothing is run: %s", error.message);
+        return;
+    }
+    for (int wall = 0; wall < WALL_COUNT; wall++) {
+        if ((walls & WALL_BIT(wall)) != 0)
+            doctor_ok(doctor, wall_name((enum wall)wall), "%s", wall_meaning((enum wall)wall));
         else
-            doctor_fault(doctor, DOCTOR_PROBLEM, walls[i].name,
-                         "use Linux 5.9 or newer; in a container, let its seccomp profile allow "
-                         "the call",
-                         "missing, without which nothing is run: %s", walls[i].meaning);
+            doctor_fault(doctor, DOCTOR_WARNING, wall_name((enum wall)wall),
+                         wall_advice((enum wall)wall),
+                         "not permitted here, so programs run without it: %s",
+                         wall_meaning((enum wall)wall));
     }
 }
 
@@ -175,7 +200,7 @@ static void check_memory_file(struct doctor *doctor)
     if (fd >= 0)
         (void)close(fd);
     if (sealed)
-        doctor_ok(doctor, "memfd", "requests reach a guest process in sealed memory files");
+        doctor_ok(doctor, "memfd", "interpreters share their memory in sealed memory files");
     else
         doctor_fault(doctor, DOCTOR_PROBLEM, "memfd",
                      "use Linux 5.9 or newer; in a container, let its seccomp profile allow "
@@ -197,34 +222,11 @@ static void check_address_space(struct doctor *doctor)
     linear_memory_destroy(&memory);
 }
 
-static bool has_user_namespaces(void)
-{
-    int status = 0;
-    pid_t pid = fork();
-    if (pid == 0)
-        _exit(unshare(CLONE_NEWUSER) == 0 ? 0 : 1);
-    return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
-           WEXITSTATUS(status) == 0;
-}
-
-/* Further walls that a kernel can have. Nothing depends on them yet. */
-static void check_further_walls(struct doctor *doctor)
-{
-    long abi = syscall(SYS_landlock_create_ruleset, NULL, (size_t)0,
-                       (unsigned)LANDLOCK_CREATE_RULESET_VERSION);
-    doctor_ok(doctor, "user namespaces", "%s; not needed by this version",
-              has_user_namespaces() ? "available" : "not available");
-    if (abi > 0)
-        doctor_ok(doctor, "landlock", "available, ABI %ld; not needed by this version", abi);
-    else
-        doctor_ok(doctor, "landlock", "not available; not needed by this version");
-}
-
 void doctor_check_kernel(struct doctor *doctor)
 {
     check_processor(doctor);
+    check_openat2(doctor);
     check_walls(doctor);
     check_memory_file(doctor);
     check_address_space(doctor);
-    check_further_walls(doctor);
 }

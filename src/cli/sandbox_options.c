@@ -51,6 +51,9 @@ int sandbox_options_apply(struct sandbox_options *options, const struct config *
     request->memory_limit_bytes = options->memory_bytes != 0
                                       ? options->memory_bytes
                                       : config_number(config, CONFIG_WASI_MEMORY_LIMIT_BYTES);
+    request->processor_limit_ms = (uint32_t)config_number(config, CONFIG_WASI_CPU_LIMIT_MS);
+    request->scratch_limit_bytes = config_number(config, CONFIG_WASI_SCRATCH_LIMIT_BYTES);
+    request->files_limit_bytes = config_number(config, CONFIG_AGENT_CORE_FILES_LIMIT_BYTES);
     request->output_limit_bytes = config_number(config, CONFIG_AGENT_CORE_OUTPUT_LIMIT_BYTES);
     guest->allowed_paths = options->allowed_paths.items;
     guest->allowed_path_count = options->allowed_paths.count;

@@ -7,6 +7,7 @@
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "sandbox/execution_status.h"
+#include "sandbox/guest_child.h"
 
 #include <event2/event.h>
 #include <jansson.h>
@@ -67,11 +68,11 @@ static void on_done(void *argument, const struct execution_result *result)
 static struct execution *start(struct supervision *supervision, struct guest_options *options,
                                const struct execution_request *request, struct error *error)
 {
+    const struct execution_listener listener = {.done = on_done, .argument = supervision};
     if (supervision->form == SUPERVISE_COMMAND)
-        return execution_start_command(supervision->loop, options, request, on_done, supervision,
-                                       error);
+        return execution_start_command(supervision->loop, options, request, &listener, error);
     return execution_start_direct(supervision->loop, options, supervision->form == SUPERVISE_JSON,
-                                  request, on_done, supervision, error);
+                                  request, &listener, error);
 }
 
 /* Translating happens here, with the signals blocked: it looks for them itself. */
@@ -86,6 +87,7 @@ static void run(struct supervision *supervision, struct guest_options *options,
     }
     (void)sigprocmask(SIG_SETMASK, former_mask, NULL);
     (void)event_base_dispatch(supervision->loop);
+    guest_child_wait_for_dying();
 }
 
 int supervise(const char *command, enum supervise_form form, struct guest_options *options,

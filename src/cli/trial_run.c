@@ -4,6 +4,7 @@
 
 #include "base/event_loop.h"
 #include "sandbox/guest.h"
+#include "sandbox/guest_child.h"
 
 #include <event2/event.h>
 #include <string.h>
@@ -30,6 +31,8 @@ static void on_done(void *argument, const struct execution_result *result)
     take(&trial->result->error_type, &result->error_type);
     take(&trial->result->error_message, &result->error_message);
     take(&trial->result->traceback, &result->traceback);
+    take(&trial->result->value, &result->value);
+    trial->result->report = NULL;
     (void)event_base_loopbreak(trial->loop);
 }
 
@@ -49,10 +52,12 @@ int trial_run(const char *wasm_path, const char *code, uint32_t timeout_ms,
     memset(result, 0, sizeof(*result));
     if (trial.loop == NULL)
         return error_set(error, ERROR_INTERNAL, "cannot make an event loop");
-    bool started = execution_start_direct(trial.loop, &options, true, &request, on_done, &trial,
-                                          error) != NULL;
+    const struct execution_listener listener = {.done = on_done, .argument = &trial};
+    bool started =
+        execution_start_direct(trial.loop, &options, true, &request, &listener, error) != NULL;
     if (started)
         (void)event_base_dispatch(trial.loop);
+    guest_child_wait_for_dying();
     event_base_free(trial.loop);
     return started ? 0 : -1;
 }

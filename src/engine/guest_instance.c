@@ -3,6 +3,7 @@
 #include "engine/guest_instance.h"
 
 #include "engine/guest_object.h"
+#include "engine/guest_text.h"
 
 #include <dlfcn.h>
 #include <link.h>
@@ -15,8 +16,7 @@ struct guest_instance {
     struct linear_memory memory;
     uint64_t memory_limit;
     struct error memory_error;
-    const void *text_start;
-    const void *text_end;
+    struct guest_text text;
     bool loaded;
 };
 
@@ -51,28 +51,6 @@ static void *on_allocate(size_t count, size_t size)
 }
 
 /* ---- loading ---- */
-
-struct text_search {
-    ElfW(Addr) base;
-    struct guest_instance *instance;
-};
-
-static int find_text(struct dl_phdr_info *information, size_t size, void *argument)
-{
-    struct text_search *search = argument;
-    (void)size;
-    if (information->dlpi_addr != search->base)
-        return 0;
-    for (int i = 0; i < information->dlpi_phnum; i++) {
-        const ElfW(Phdr) *header = &information->dlpi_phdr[i];
-        if (header->p_type != PT_LOAD || (header->p_flags & PF_X) == 0)
-            continue;
-        const char *start = (const char *)(information->dlpi_addr + header->p_vaddr);
-        search->instance->text_start = start;
-        search->instance->text_end = start + header->p_memsz;
-    }
-    return 1;
-}
 
 static const struct engine_import *find_import(const struct engine_import *imports,
                                                const char *name)
@@ -110,8 +88,8 @@ static int prepare_process(struct guest_instance *instance, struct error *error)
 {
     const struct guest_layout layout = {
         .memory = &instance->memory,
-        .text_start = instance->text_start,
-        .text_end = instance->text_end,
+        .text_start = instance->text.start,
+        .text_end = instance->text.end,
         .stack_pointer =
             instance->object->stack_pointer == NULL ? NULL : instance->object->stack_pointer(),
     };
@@ -142,8 +120,10 @@ struct guest_instance *guest_instance_load(const char *object_path,
                   object_path);
         return NULL;
     }
-    struct text_search search = {.base = map->l_addr, .instance = instance};
-    (void)dl_iterate_phdr(find_text, &search);
+    if (!guest_text_find(&instance->text, map->l_addr)) {
+        error_set(error, ERROR_INTERNAL, "%s holds no code", object_path);
+        return NULL;
+    }
     instance->host = (struct guest_host){.import_context = import_context,
                                          .trap = on_trap,
                                          .memory_create = on_memory_create,
@@ -175,6 +155,27 @@ int guest_instance_instantiate(struct guest_instance *instance, uint64_t memory_
         return error_set(error, ERROR_TRAP, "the module's start function ended with: %s",
                          outcome.ending == GUEST_EXITED ? "proc_exit" : trap_name(outcome.trap));
     return 0;
+}
+
+int guest_instance_share(struct guest_instance *instance, struct error *error)
+{
+    if (guest_text_copy_to_huge_pages(&instance->text, error) != 0)
+        return -1;
+    return linear_memory_share(&instance->memory, error);
+}
+
+int guest_instance_set_memory(struct guest_instance *instance, int image, uint64_t image_size,
+                              uint64_t size, struct error *error)
+{
+    if (linear_memory_replace(&instance->memory, image, image_size, size, error) != 0)
+        return -1;
+    instance->object->set_memory_pages((uint32_t)(size / WASM_PAGE_SIZE));
+    return 0;
+}
+
+bool guest_instance_is_memory_only(const struct guest_instance *instance)
+{
+    return instance->object->variable_globals == (instance->object->stack_pointer == NULL ? 0 : 1);
 }
 
 struct linear_memory *guest_instance_memory(struct guest_instance *instance)

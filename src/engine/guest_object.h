@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define GUEST_OBJECT_ABI 1u
+#define GUEST_OBJECT_ABI 3u
 #define GUEST_OBJECT_SYMBOL "shannon_guest_object"
 
 /* What the engine gives an object. Must stay valid as long as the object is used. */
@@ -41,9 +41,12 @@ struct guest_object {
     uint32_t export_count; /* functions of i32 only */
     const struct guest_export *exports;
     const uint32_t *(*stack_pointer)(void); /* the exported global __stack_pointer; may be NULL */
+    uint32_t variable_globals;              /* how many globals can change, that one included */
     /* Makes the instance and runs the module's start function. Guest code runs: only inside
      * guest_call_protected. */
     void (*instantiate)(const struct guest_host *host);
+    /* Tells the instance that its linear memory has another size now. */
+    void (*set_memory_pages)(uint32_t pages);
 };
 
 #endif

@@ -494,9 +494,9 @@ int object_source_write(const char *directory, const struct wasm_module *module,
 
 int object_source_fingerprint(struct buffer *text)
 {
-    /* Raise this number when what this file writes changes, by a change here or of what it reads.
-     */
-    static const char version[] = "object source 4";
+    /* Raise this number when this file, what it reads or what links the object changes what comes
+     * out. */
+    static const char version[] = "object source 5";
     const char *const parts[] = {version, embedded_guest_access_h, embedded_guest_runtime_c,
                                  embedded_guest_object_h};
     struct sha256_ctx context;

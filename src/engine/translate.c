@@ -301,7 +301,7 @@ static int compile_all(const struct translation *translation, char (*sources)[32
 }
 
 static int link_object(const struct translation *translation, char (*sources)[32], size_t count,
-                       struct error *error)
+                       bool large, struct error *error)
 {
     char objects[OBJECT_SOURCE_CHUNKS_MAX + 3][64];
     char *arguments[ARGUMENTS_MAX];
@@ -310,6 +310,8 @@ static int link_object(const struct translation *translation, char (*sources)[32
     arguments[used++] = "-shared";
     arguments[used++] = "-Wl,-z,now";
     arguments[used++] = "-Wl,-z,relro";
+    if (large) /* so that code can lie on huge pages; see guest_text.h */
+        arguments[used++] = "-Wl,-z,max-page-size=2097152";
     arguments[used++] = "-Wl,--build-id=none";
     arguments[used++] = "-o";
     arguments[used++] = "object.so";
@@ -329,7 +331,8 @@ int translate_module(const struct translate_tools *tools, const char *wasm_path,
     struct translation translation = {
         .tools = tools, .directory = directory, .progress = progress, .argument = argument};
     char sources[OBJECT_SOURCE_CHUNKS_MAX + 3][32];
-    size_t chunks = module->size < 262144 ? 1 : OBJECT_SOURCE_CHUNKS_MAX;
+    bool large = module->size >= 262144;
+    size_t chunks = large ? OBJECT_SOURCE_CHUNKS_MAX : 1;
     size_t count = 0;
     if (jobs < 1)
         jobs = 1;
@@ -355,5 +358,5 @@ int translate_module(const struct translate_tools *tools, const char *wasm_path,
 
     translation.step = "linking native code";
     tell(&translation);
-    return link_object(&translation, sources, count, error);
+    return link_object(&translation, sources, count, large, error);
 }

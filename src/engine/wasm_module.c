@@ -12,6 +12,7 @@ enum {
     SECTION_IMPORT = 2,
     SECTION_FUNCTION = 3,
     SECTION_MEMORY = 5,
+    SECTION_GLOBAL = 6,
     SECTION_EXPORT = 7,
     SECTION_DATA = 11,
 };
@@ -245,7 +246,7 @@ static void read_export_section(struct wasm_module *module, struct reader *reade
     }
 }
 
-/* Steps over a constant expression: the few opcodes that may stand in a data segment's offset. */
+/* Steps over a constant expression: a data segment's offset, or a global's first value. */
 static void skip_constant_expression(struct reader *reader)
 {
     while (!reader->failed) {
@@ -261,10 +262,35 @@ static void skip_constant_expression(struct reader *reader)
         case 0x42: /* i64.const */
             (void)read_leb(reader, 64);
             break;
+        case 0x43: /* f32.const */
+            (void)read_bytes(reader, 4);
+            break;
+        case 0x44: /* f64.const */
+            (void)read_bytes(reader, 8);
+            break;
+        case 0xd0: /* ref.null */
+            (void)read_byte(reader);
+            break;
+        case 0xd2: /* ref.func */
+            (void)read_u32(reader);
+            break;
         default:
             reader->failed = true;
             return;
         }
+    }
+}
+
+static void read_global_section(struct wasm_module *module, struct reader *reader)
+{
+    uint32_t count = read_count(reader);
+    for (uint32_t i = 0; i < count && !reader->failed; i++) {
+        (void)read_byte(reader); /* its type */
+        uint8_t variable = read_byte(reader);
+        if (variable > 1)
+            reader->failed = true;
+        module->variable_global_count += variable;
+        skip_constant_expression(reader);
     }
 }
 
@@ -303,6 +329,9 @@ static int read_section(struct wasm_module *module, uint8_t id, struct reader *r
         break;
     case SECTION_MEMORY:
         read_memory_section(module, reader);
+        break;
+    case SECTION_GLOBAL:
+        read_global_section(module, reader);
         break;
     case SECTION_EXPORT:
         read_export_section(module, reader);

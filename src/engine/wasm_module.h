@@ -51,6 +51,7 @@ struct wasm_module {
     size_t export_count;
     struct wasm_data_segment *data_segments;
     size_t data_segment_count;
+    uint32_t variable_global_count; /* globals that can change */
     bool has_memory;
     uint32_t memory_minimum_pages;
     uint32_t memory_maximum_pages; /* 65536 when the module states none */

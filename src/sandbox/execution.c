@@ -1,73 +1,65 @@
-/* One execution, seen from its parent. Invariant: every descriptor in `descriptors`, `outputs` and
- * `pidfd` is either open and owned here or -1; the execution is finished exactly once, when its
- * process has been waited for and all its outputs have ended. */
+/* One execution, seen from its service. Invariant: `child` is NULL or the execution's own; `done`
+ * is called exactly once, after which nothing of the execution is left but perhaps a dying child.
+ */
 #include "sandbox/execution.h"
 
-#include "sandbox/execution_child.h"
 #include "sandbox/execution_internal.h"
 #include "sandbox/execution_status.h"
+#include "sandbox/guest_process.h"
 #include "sandbox/run_report.h"
 #include "sandbox/run_request.h"
+#include "sandbox/session_process.h"
+#include "sandbox/session_state.h"
 #include "sandbox/zygote.h"
 #include "shannon_guest.h"
 
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
-#include <signal.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-enum output { OUTPUT_STDOUT, OUTPUT_STDERR, OUTPUT_REPORT, OUTPUT_COUNT };
+/* How long a program has, once it was interrupted at its limit, to say where it was. */
+#define GRACE_US 200000
+/* How long saving a session's state may take. */
+#define SAVE_LIMIT_US 30000000
 
 struct execution {
-    struct zygote *zygote; /* NULL for one that loads its own interpreter */
+    struct zygote *zygote;           /* NULL for one that loads its own interpreter */
+    struct session_process *session; /* in which it runs; NULL mostly */
     struct event_base *loop;
-    struct execution_link link;
-    uint64_t number;
-    enum execution_state state;
+    struct execution_waiter waiter;
+    struct execution_listener listener;
+    struct guest_child *child;
+    struct buffer frame;  /* the request, until a process has begun it */
+    struct buffer report; /* of a session's run, until its state is saved */
+    bool begun;
     bool retried;
+    bool stream;
 
-    execution_done *done;
-    void *argument;
-
-    int descriptors[ZYGOTE_FD_COUNT]; /* the child's ends, until it has them */
-    int outputs[OUTPUT_COUNT];        /* our ends */
-    struct event *output_events[OUTPUT_COUNT];
-    struct buffer report;
-    size_t output_limit;
-
-    pid_t pid;
-    int pidfd;
-    struct event *exit_event;
     struct event *timer;
-    struct event *deferred_end; /* ends it outside the caller that found out that it must end */
-    bool exited;                /* waited for; end.wait_status and the usage are set */
-    struct timespec began;
-    uint32_t timeout_ms;
+    struct event *deferred_end;  /* ends it outside the call that found out that it must end */
+    uint64_t began_us;           /* on the monotonic clock */
+    uint64_t processor_began_us; /* what the process had used before */
+    uint64_t wall_limit_us;
+    uint64_t processor_limit_us;
+    size_t output_limit;
     struct execution_end end;
     struct execution_result result;
 };
 
-static void finish(struct execution *execution);
-static void finish_if_complete(struct execution *execution);
-static void on_deferred_end(evutil_socket_t fd, short what, void *argument);
-
-/* ---- construction ---- */
-
-static void close_all(int *descriptors, size_t count)
+static uint64_t now_us(void)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (descriptors[i] >= 0)
-            (void)close(descriptors[i]);
-        descriptors[i] = -1;
-    }
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
+
+/* ---- its end ---- */
 
 static void free_event(struct event **event)
 {
@@ -76,94 +68,297 @@ static void free_event(struct event **event)
     *event = NULL;
 }
 
+static void forget_waiting(struct execution *execution)
+{
+    if (!execution->waiter.waiting)
+        return;
+    if (execution->session != NULL)
+        session_process_forget(execution->session, &execution->waiter);
+    else
+        zygote_forget(execution->zygote, &execution->waiter);
+}
+
 static void execution_free(struct execution *execution)
 {
-    close_all(execution->descriptors, ZYGOTE_FD_COUNT);
-    for (size_t i = 0; i < OUTPUT_COUNT; i++)
-        free_event(&execution->output_events[i]);
-    close_all(execution->outputs, OUTPUT_COUNT);
-    free_event(&execution->exit_event);
+    forget_waiting(execution);
+    if (execution->child != NULL)
+        guest_child_end(execution->child);
     free_event(&execution->timer);
     free_event(&execution->deferred_end);
-    if (execution->pidfd >= 0)
-        (void)close(execution->pidfd);
+    buffer_free(&execution->frame);
     buffer_free(&execution->report);
     execution_result_free(&execution->result);
     free(execution);
 }
 
-static void read_output(struct execution *execution, enum output output)
+/* The session goes on from where it was before the run. */
+static void give_up_session(struct execution *execution)
 {
-    static char scratch[65536];
-    ssize_t size = read(execution->outputs[output], scratch, sizeof(scratch));
-    if (size < 0 && (errno == EAGAIN || errno == EINTR))
+    struct session_process *session = execution->session;
+    forget_waiting(execution);
+    execution->session = NULL;
+    if (execution->child != NULL)
+        guest_child_end(execution->child);
+    execution->child = NULL;
+    session_process_failed(session);
+}
+
+/* `bytes` are the process's report, NULL when there is none. */
+static void finish(struct execution *execution, const void *bytes, size_t size)
+{
+    struct run_report report;
+    execution_status_decide(&execution->end, bytes, size, &report, &execution->result);
+    if (execution->session != NULL && execution->result.status != ERROR_OK)
+        give_up_session(execution);
+    execution->listener.done(execution->listener.argument, &execution->result);
+    execution_free(execution);
+}
+
+static void note_usage(struct execution *execution)
+{
+    uint64_t processor = guest_child_processor_us(execution->child);
+    execution->result.wall_us = now_us() - execution->began_us;
+    if (processor > execution->processor_began_us)
+        execution->result.cpu_us = processor - execution->processor_began_us;
+}
+
+/* Its process is waited for. */
+static void on_ended(void *argument, int wait_status, const struct rusage *usage)
+{
+    struct execution *execution = argument;
+    execution->end.wait_status = wait_status;
+    execution->result.peak_memory_bytes = (uint64_t)usage->ru_maxrss * 1024;
+    if (execution->zygote != NULL && execution_status_is_unexplained(&execution->end))
+        zygote_suspect(execution->zygote);
+    finish(execution, execution->report.data, execution->report.size);
+}
+
+/* The process died, or is to be taken for dead, without a report. */
+static void end_child(struct execution *execution)
+{
+    struct guest_child *child = execution->child;
+    execution->child = NULL;
+    free_event(&execution->timer);
+    guest_child_end_and_tell(child, on_ended, execution);
+}
+
+static void on_deferred_end(evutil_socket_t fd, short what, void *argument)
+{
+    (void)fd;
+    (void)what;
+    finish(argument, NULL, 0);
+}
+
+void execution_cancel(struct execution *execution)
+{
+    if (execution->end.cancelled)
         return;
-    if (size <= 0) {
-        free_event(&execution->output_events[output]);
-        (void)close(execution->outputs[output]);
-        execution->outputs[output] = -1;
-        finish_if_complete(execution);
+    execution->end.cancelled = true;
+    if (execution->child != NULL) {
+        note_usage(execution);
+        end_child(execution);
+    } else if (execution->waiter.waiting) {
+        if (execution->session != NULL)
+            give_up_session(execution); /* which may be lost before this has ended */
+        forget_waiting(execution);
+        event_active(execution->deferred_end, EV_TIMEOUT, 0);
+    } /* else its process is dying already */
+}
+
+void execution_refused(struct execution *execution, const struct error *error)
+{
+    execution->end.failure = *error;
+    finish(execution, NULL, 0);
+}
+
+/* ---- limits ---- */
+
+static void arm_timer(struct execution *execution, uint64_t microseconds)
+{
+    struct timeval time = {.tv_sec = (time_t)(microseconds / 1000000),
+                           .tv_usec = (suseconds_t)(microseconds % 1000000)};
+    (void)event_add(execution->timer, &time);
+}
+
+/* Microseconds until a limit can be reached at the earliest: one processor works for the program,
+ * so that processor time does not pass faster than wall time. */
+static uint64_t time_left(const struct execution *execution)
+{
+    uint64_t wall = now_us() - execution->began_us;
+    uint64_t left = wall < execution->wall_limit_us ? execution->wall_limit_us - wall : 0;
+    if (execution->processor_limit_us == 0)
+        return left;
+    uint64_t used = guest_child_processor_us(execution->child) - execution->processor_began_us;
+    uint64_t processor_left =
+        used < execution->processor_limit_us ? execution->processor_limit_us - used : 0;
+    return processor_left < left ? processor_left : left;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *argument)
+{
+    struct execution *execution = argument;
+    (void)fd;
+    (void)what;
+    if (execution->end.timed_out || execution->end.reported) { /* it had its grace */
+        if (!execution->end.reported)
+            note_usage(execution);
+        end_child(execution);
         return;
     }
-    struct buffer *target = &execution->report;
-    size_t limit = RUN_REPORT_SIZE_MAX + 1; /* one byte more than any valid frame */
-    bool *truncated = NULL;
-    if (output != OUTPUT_REPORT) {
-        bool is_stdout = output == OUTPUT_STDOUT;
-        target = is_stdout ? &execution->result.stdout_bytes : &execution->result.stderr_bytes;
-        truncated =
-            is_stdout ? &execution->result.stdout_truncated : &execution->result.stderr_truncated;
-        limit = execution->output_limit;
+    uint64_t left = time_left(execution);
+    if (left > 0) {
+        arm_timer(execution, left);
+        return;
     }
+    execution->end.timed_out = true;
+    execution->end.processor_limit = now_us() - execution->began_us < execution->wall_limit_us;
+    guest_child_interrupt(execution->child);
+    arm_timer(execution, GRACE_US);
+}
+
+/* ---- while it runs ---- */
+
+static void take_output(struct execution *execution, int stream, const uint8_t *bytes, size_t size)
+{
+    struct execution_result *result = &execution->result;
+    struct buffer *target = stream == 1 ? &result->stdout_bytes : &result->stderr_bytes;
+    bool *truncated = stream == 1 ? &result->stdout_truncated : &result->stderr_truncated;
+    size_t limit = execution->output_limit;
     size_t room = target->size < limit ? limit - target->size : 0;
-    size_t kept = (size_t)size < room ? (size_t)size : room;
-    if (kept > 0 && buffer_append(target, scratch, kept) != 0)
-        kept = 0;
-    if (kept < (size_t)size && truncated != NULL)
+    size_t kept = size < room ? size : room;
+    /* The process drops what is over the limit itself, unless it was taken over. */
+    if (kept < size || buffer_append(target, bytes, kept) != 0)
         *truncated = true;
+    if (execution->stream && kept > 0)
+        execution->listener.output(execution->listener.argument, stream, bytes, kept);
 }
 
-static void on_stdout(evutil_socket_t fd, short what, void *argument)
+/* Whether a run of a session ended in a way that is worth keeping; then its state is on the way. */
+static bool is_to_be_saved(const struct execution *execution, const uint8_t *bytes, size_t size)
 {
-    (void)fd;
-    (void)what;
-    read_output(argument, OUTPUT_STDOUT);
+    struct run_report report;
+    return execution->session != NULL && !execution->end.timed_out &&
+           run_report_read(bytes, size, &report) == 0 && report.kind == RUN_REPORT_ENDED &&
+           report.outcome.ending == GUEST_RETURNED && report.outcome.exit_code == 0;
 }
 
-static void on_stderr(evutil_socket_t fd, short what, void *argument)
+static void take_report(struct execution *execution, const uint8_t *bytes, size_t size)
 {
-    (void)fd;
-    (void)what;
-    read_output(argument, OUTPUT_STDERR);
+    if (execution->end.reported) { /* a second one */
+        end_child(execution);
+        return;
+    }
+    note_usage(execution);
+    execution->end.reported = true;
+    if (!is_to_be_saved(execution, bytes, size)) {
+        finish(execution, bytes, size);
+        return;
+    }
+    execution->end.unsaved = ERROR_INTERNAL; /* until it says otherwise */
+    if (buffer_append(&execution->report, bytes, size) != 0)
+        end_child(execution);
+    else
+        arm_timer(execution, SAVE_LIMIT_US);
 }
 
-static void on_report(evutil_socket_t fd, short what, void *argument)
+static void take_saved(struct execution *execution, const uint8_t *bytes, size_t size)
 {
-    (void)fd;
-    (void)what;
-    read_output(argument, OUTPUT_REPORT);
+    struct session_saved saved;
+    if (execution->report.size == 0 || size != sizeof(saved)) {
+        end_child(execution);
+        return;
+    }
+    memcpy(&saved, bytes, sizeof(saved));
+    execution->end.unsaved =
+        saved.status <= ERROR_INTERNAL ? (enum error_kind)saved.status : ERROR_INTERNAL;
+    execution->end.state_size = saved.size;
+    if (execution->end.unsaved == ERROR_OK) {
+        struct guest_child *child = execution->child;
+        execution->child = NULL;
+        session_process_saved(execution->session, child, saved.size);
+    }
+    finish(execution, execution->report.data, execution->report.size);
 }
 
-static const event_callback_fn output_callbacks[OUTPUT_COUNT] = {on_stdout, on_stderr, on_report};
-
-/* A pipe from the child; our end does not block and is watched. */
-static int open_output(struct execution *execution, enum output output,
-                       enum zygote_descriptor descriptor, struct error *error)
+static void on_frame(void *argument, enum guest_channel_kind kind, const uint8_t *bytes,
+                     size_t size)
 {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return error_set_errno(error, ERROR_INTERNAL, errno, "cannot make a pipe");
-    execution->outputs[output] = ends[0];
-    execution->descriptors[descriptor] = ends[1];
-    if (fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0)
-        return error_set_errno(error, ERROR_INTERNAL, errno, "cannot prepare a pipe");
-    execution->output_events[output] = event_new(execution->loop, ends[0], EV_READ | EV_PERSIST,
-                                                 output_callbacks[output], execution);
-    if (execution->output_events[output] == NULL ||
-        event_add(execution->output_events[output], NULL) != 0)
-        return error_set(error, ERROR_INTERNAL, "cannot watch a pipe");
-    return 0;
+    struct execution *execution = argument;
+    switch (kind) {
+    case GUEST_CHANNEL_BEGUN:
+        execution->begun = true;
+        buffer_free(&execution->frame);
+        break;
+    case GUEST_CHANNEL_STDOUT:
+        take_output(execution, 1, bytes, size);
+        break;
+    case GUEST_CHANNEL_STDERR:
+        take_output(execution, 2, bytes, size);
+        break;
+    case GUEST_CHANNEL_REPORT:
+        take_report(execution, bytes, size);
+        break;
+    case GUEST_CHANNEL_SAVED:
+        take_saved(execution, bytes, size);
+        break;
+    default: /* nothing else is due */
+        end_child(execution);
+        break;
+    }
 }
+
+/* A process that was given a request and died before it began is somebody else's fault: once, the
+ * request goes to another. */
+static bool try_again(struct execution *execution)
+{
+    struct error error = ERROR_NONE;
+    if (execution->begun || execution->retried || execution->zygote == NULL ||
+        execution->session != NULL || execution->end.timed_out || execution->end.cancelled)
+        return false;
+    execution->retried = true;
+    guest_child_end(execution->child);
+    execution->child = NULL;
+    free_event(&execution->timer);
+    if (zygote_ask(execution->zygote, &execution->waiter, &error) != 0)
+        execution_refused(execution, &error);
+    return true;
+}
+
+static void on_closed(void *argument)
+{
+    struct execution *execution = argument;
+    if (try_again(execution))
+        return;
+    note_usage(execution);
+    end_child(execution);
+}
+
+void execution_given(struct execution *execution, struct guest_child *child)
+{
+    const struct guest_child_listener listener = {
+        .frame = on_frame, .closed = on_closed, .argument = execution};
+    struct buffer frame = BUFFER_EMPTY;
+    execution->child = child;
+    execution->began_us = now_us();
+    execution->processor_began_us = guest_child_processor_us(child);
+    guest_child_listen(child, &listener);
+    /* Kept for another try until the program has begun. */
+    bool copied = buffer_append(&frame, execution->frame.data, execution->frame.size) == 0;
+    execution->timer = event_new(execution->loop, -1, EV_TIMEOUT, on_timer, execution);
+    if (execution->timer == NULL || !copied) {
+        struct error error = ERROR_NONE;
+        buffer_free(&frame);
+        error_set(&error, ERROR_INTERNAL, "out of memory");
+        execution->end.failure = error;
+        event_active(execution->deferred_end, EV_TIMEOUT, 0);
+        return;
+    }
+    /* A process that is gone is told by its channel. */
+    (void)guest_child_send(child, &frame);
+    arm_timer(execution, time_left(execution));
+}
+
+/* ---- construction ---- */
 
 static int check_request(const struct execution_request *request, struct error *error)
 {
@@ -176,7 +371,8 @@ static int check_request(const struct execution_request *request, struct error *
 
 static struct execution *execution_new(struct event_base *loop,
                                        const struct execution_request *request,
-                                       execution_done *done, void *argument, struct error *error)
+                                       const struct execution_listener *listener,
+                                       struct error *error)
 {
     if (check_request(request, error) != 0)
         return NULL;
@@ -186,18 +382,15 @@ static struct execution *execution_new(struct event_base *loop,
         return NULL;
     }
     execution->loop = loop;
-    execution->done = done;
-    execution->argument = argument;
+    execution->waiter.execution = execution;
+    execution->listener = *listener;
+    execution->stream = request->stream_output;
     execution->output_limit = request->output_limit_bytes;
-    execution->timeout_ms = request->timeout_ms;
+    execution->wall_limit_us = (uint64_t)request->timeout_ms * 1000;
+    execution->processor_limit_us = (uint64_t)request->processor_limit_ms * 1000;
     execution->end.timeout_ms = request->timeout_ms;
+    execution->end.processor_limit_ms = request->processor_limit_ms;
     execution->end.memory_limit_bytes = request->memory_limit_bytes;
-    execution->pid = -1;
-    execution->pidfd = -1;
-    for (size_t i = 0; i < ZYGOTE_FD_COUNT; i++)
-        execution->descriptors[i] = -1;
-    for (size_t i = 0; i < OUTPUT_COUNT; i++)
-        execution->outputs[i] = -1;
     execution->deferred_end = event_new(loop, -1, 0, on_deferred_end, execution);
     if (execution->deferred_end == NULL) {
         error_set(error, ERROR_INTERNAL, "out of memory");
@@ -207,316 +400,145 @@ static struct execution *execution_new(struct event_base *loop,
     return execution;
 }
 
-/* The request file and the report pipe, which every execution has. */
-static int open_common(struct execution *execution, const struct execution_request *request,
-                       enum run_request_kind kind, uint32_t flags, struct error *error)
-{
-    execution->descriptors[ZYGOTE_FD_REQUEST] = run_request_write(request, kind, flags, error);
-    if (execution->descriptors[ZYGOTE_FD_REQUEST] < 0)
-        return -1;
-    return open_output(execution, OUTPUT_REPORT, ZYGOTE_FD_REPORT, error);
-}
-
-static int open_captured(struct execution *execution, const struct execution_request *request,
-                         struct error *error)
-{
-    execution->descriptors[ZYGOTE_FD_STDIN] =
-        run_request_bytes_file(request->stdin_bytes, request->stdin_size, error);
-    if (execution->descriptors[ZYGOTE_FD_STDIN] < 0)
-        return -1;
-    if (open_output(execution, OUTPUT_STDOUT, ZYGOTE_FD_STDOUT, error) != 0)
-        return -1;
-    return open_output(execution, OUTPUT_STDERR, ZYGOTE_FD_STDERR, error);
-}
-
 struct execution *execution_start(struct zygote *zygote, const struct execution_request *request,
-                                  execution_done *done, void *argument, struct error *error)
+                                  const struct execution_listener *listener, struct error *error)
 {
-    struct execution *execution =
-        execution_new(zygote_loop(zygote), request, done, argument, error);
+    struct execution *execution = execution_new(zygote_loop(zygote), request, listener, error);
     if (execution == NULL)
         return NULL;
     execution->zygote = zygote;
-    if (open_common(execution, request, RUN_REQUEST_PYTHON, SHANNON_RUN_FINAL | SHANNON_RUN_REFRESH,
-                    error) != 0 ||
-        open_captured(execution, request, error) != 0 ||
-        zygote_submit(zygote, execution, error) != 0) {
+    if (run_request_append(&execution->frame, request, RUN_REQUEST_PYTHON, 0,
+                           SHANNON_RUN_FINAL | SHANNON_RUN_VALUE, 0, error) == 0 &&
+        zygote_ask(zygote, &execution->waiter, error) == 0)
+        return execution;
+    execution_free(execution);
+    return NULL;
+}
+
+struct execution *execution_start_in_session(struct session_process *process,
+                                             const struct execution_request *request,
+                                             bool duplicate, uint64_t state_limit,
+                                             const struct execution_listener *listener,
+                                             struct error *error)
+{
+    struct zygote *zygote = session_process_zygote(process);
+    struct execution *execution = execution_new(zygote_loop(zygote), request, listener, error);
+    if (execution == NULL)
+        return NULL;
+    if (run_request_append(&execution->frame, request, RUN_REQUEST_PYTHON,
+                           duplicate ? RUN_REQUEST_DUPLICATE : 0, SHANNON_RUN_VALUE, state_limit,
+                           error) != 0) {
         execution_free(execution);
         return NULL;
     }
+    execution->zygote = zygote;
+    execution->session = process;
+    execution->end.state_limit = state_limit;
+    session_process_ask(process, &execution->waiter);
     return execution;
 }
 
 /* ---- without a zygote ---- */
 
-/* In the child: the two descriptors it keeps go to known places, all others are closed. */
-static _Noreturn void run_direct(const struct execution *execution,
-                                 const struct guest_options *options, const char *object_path,
-                                 enum run_request_kind kind, pid_t parent)
+/* In the new process: the channel goes to its place, everything else comes from the options. */
+static _Noreturn void run_direct(const struct guest_options *options, const char *object_path,
+                                 enum run_request_kind kind, bool captured, uint64_t memory_limit,
+                                 struct lockdown *lockdown, int channel)
 {
     struct error error = ERROR_NONE;
-    const int request_fd = EXECUTION_REPORT_FD + 1;
-    execution_child_take_signals();
-    int report = fcntl(execution->descriptors[ZYGOTE_FD_REPORT], F_DUPFD_CLOEXEC, 10);
-    int request = fcntl(execution->descriptors[ZYGOTE_FD_REQUEST], F_DUPFD_CLOEXEC, 10);
-    bool captured = execution->descriptors[ZYGOTE_FD_STDIN] >= 0;
-    for (int i = 0; i < 3 && captured; i++)
-        (void)dup2(execution->descriptors[ZYGOTE_FD_STDIN + i], i);
-    if (report < 0 || request < 0 || dup2(report, EXECUTION_REPORT_FD) < 0 ||
-        dup2(request, request_fd) < 0)
+    struct guest_process process = {.lockdown = lockdown, .captured = captured};
+    guest_process_take_signals();
+    (void)mallopt(M_MMAP_MAX, 0); /* see zygote_process.c */
+    if (dup2(channel, GUEST_CHANNEL_FD) < 0)
         _exit(1);
-    if (lockdown_close_descriptors((unsigned)request_fd + 1, &error) != 0)
-        execution_child_fail(EXECUTION_REPORT_FD, &error);
-    struct execution_child child = {.parent = parent,
-                                    .request = request_fd,
-                                    .report = EXECUTION_REPORT_FD,
-                                    .streams = {-1, -1, -1}};
-    child.lockdown = lockdown_prepare(&error);
-    child.guest = child.lockdown == NULL ? NULL : guest_load(options, object_path, &error);
-    if (child.guest == NULL ||
+    process.guest = guest_load(options, object_path, &error);
+    if (process.guest == NULL || (captured && guest_capture(process.guest, &error) != 0) ||
+        lockdown_confine(lockdown, &error) != 0 ||
         (kind == RUN_REQUEST_PYTHON &&
-         guest_initialize(child.guest, false, execution->end.memory_limit_bytes, &error) != 0))
-        execution_child_fail(EXECUTION_REPORT_FD, &error);
-    execution_child_run(&child);
+         guest_initialize(process.guest, captured ? SHANNON_INITIALIZE_UNBUFFERED : 0, memory_limit,
+                          &error) != 0))
+        guest_process_fail(&error);
+    guest_process_run(&process);
+}
+
+static struct guest_child *make_direct_child(struct execution *execution,
+                                             const struct guest_options *options,
+                                             enum run_request_kind kind, bool captured,
+                                             const struct execution_request *request,
+                                             struct error *error)
+{
+    BUFFER_LOCAL struct buffer object_path = BUFFER_EMPTY;
+    const struct lockdown_options lockdown_options = {
+        .readable_paths = options->allowed_paths,
+        .readable_path_count = options->allowed_path_count,
+        .processor_seconds = guest_process_processor_seconds(request->timeout_ms),
+        .memory_bytes = request->memory_limit_bytes,
+        /* Its standard output may be a file. */
+        .file_bytes = captured ? 0 : UINT64_MAX,
+    };
+    int ends[2];
+    /* Here, not in the child: translating takes a minute and must not count as the program's time.
+     */
+    if (guest_prepare(options, &object_path, error) != 0)
+        return NULL;
+    struct lockdown *lockdown = lockdown_prepare(&lockdown_options, error);
+    if (lockdown == NULL)
+        return NULL;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+        error_set_errno(error, ERROR_INTERNAL, errno, "cannot make a socket pair");
+        lockdown_free(lockdown);
+        return NULL;
+    }
+    pid_t pid = lockdown_fork_confined(lockdown);
+    if (pid == 0)
+        run_direct(options, buffer_text(&object_path), kind, captured, request->memory_limit_bytes,
+                   lockdown, ends[1]);
+    int reason = errno;
+    (void)close(ends[1]);
+    lockdown_free(lockdown);
+    if (pid > 0)
+        return guest_child_new(execution->loop, pid, ends[0], error);
+    (void)close(ends[0]);
+    error_set_errno(error, ERROR_INTERNAL, reason, "cannot make a process");
+    return NULL;
 }
 
 static struct execution *start_direct(struct event_base *loop, const struct guest_options *options,
                                       enum run_request_kind kind, bool captured,
-                                      const struct execution_request *request, execution_done *done,
-                                      void *argument, struct error *error)
+                                      const struct execution_request *request,
+                                      const struct execution_listener *listener,
+                                      struct error *error)
 {
-    BUFFER_LOCAL struct buffer object_path = BUFFER_EMPTY;
-    uint32_t flags = SHANNON_RUN_FINAL | (captured ? 0 : SHANNON_RUN_LINE_BUFFERED);
-    struct execution *execution = execution_new(loop, request, done, argument, error);
+    uint32_t flags = SHANNON_RUN_FINAL | (captured ? SHANNON_RUN_VALUE : SHANNON_RUN_LINE_BUFFERED);
+    struct execution *execution = execution_new(loop, request, listener, error);
     if (execution == NULL)
         return NULL;
-    /* Here, not in the child: translating takes a minute and must not count as the program's time.
-     */
-    if (guest_prepare(options, &object_path, error) != 0 ||
-        open_common(execution, request, kind, flags, error) != 0 ||
-        (captured && open_captured(execution, request, error) != 0)) {
-        execution_free(execution);
-        return NULL;
+    if (run_request_append(&execution->frame, request, kind, 0, flags, 0, error) == 0) {
+        struct guest_child *child =
+            make_direct_child(execution, options, kind, captured, request, error);
+        if (child != NULL) {
+            execution_given(execution, child);
+            return execution;
+        }
     }
-    pid_t parent = getpid();
-    pid_t pid = fork();
-    if (pid == 0)
-        run_direct(execution, options, buffer_text(&object_path), kind, parent);
-    if (pid < 0) {
-        error_set_errno(error, ERROR_INTERNAL, errno, "cannot make a process");
-        execution_free(execution);
-        return NULL;
-    }
-    execution_began(execution, pid);
-    return execution;
+    execution_free(execution);
+    return NULL;
 }
 
 struct execution *execution_start_direct(struct event_base *loop,
                                          const struct guest_options *options, bool captured,
                                          const struct execution_request *request,
-                                         execution_done *done, void *argument, struct error *error)
+                                         const struct execution_listener *listener,
+                                         struct error *error)
 {
-    return start_direct(loop, options, RUN_REQUEST_PYTHON, captured, request, done, argument,
-                        error);
+    return start_direct(loop, options, RUN_REQUEST_PYTHON, captured, request, listener, error);
 }
 
 struct execution *execution_start_command(struct event_base *loop,
                                           const struct guest_options *options,
                                           const struct execution_request *request,
-                                          execution_done *done, void *argument, struct error *error)
+                                          const struct execution_listener *listener,
+                                          struct error *error)
 {
-    return start_direct(loop, options, RUN_REQUEST_COMMAND, false, request, done, argument, error);
-}
-
-/* ---- while it runs ---- */
-
-static uint64_t milliseconds_since(const struct timespec *start)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    int64_t elapsed =
-        (now.tv_sec - start->tv_sec) * 1000 + (now.tv_nsec - start->tv_nsec) / 1000000;
-    return elapsed < 0 ? 0 : (uint64_t)elapsed;
-}
-
-/* The child is ours and not waited for yet, so its number cannot have been given to another. */
-static void kill_process(const struct execution *execution)
-{
-    if (execution->pid > 0 && !execution->exited)
-        (void)kill(execution->pid, SIGKILL);
-}
-
-static void wait_for_process(struct execution *execution, int options)
-{
-    struct rusage usage;
-    if (execution->exited ||
-        wait4(execution->pid, &execution->end.wait_status, options, &usage) != execution->pid)
-        return;
-    execution->exited = true;
-    execution->result.cpu_ms = (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
-                               (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
-    execution->result.peak_memory_bytes = (uint64_t)usage.ru_maxrss * 1024;
-    execution->result.wall_ms = milliseconds_since(&execution->began);
-}
-
-static void on_exit_event(evutil_socket_t fd, short what, void *argument)
-{
-    struct execution *execution = argument;
-    (void)fd;
-    (void)what;
-    wait_for_process(execution, WNOHANG);
-    if (!execution->exited)
-        return;
-    free_event(&execution->exit_event);
-    finish_if_complete(execution);
-}
-
-static void on_timeout(evutil_socket_t fd, short what, void *argument)
-{
-    struct execution *execution = argument;
-    (void)fd;
-    (void)what;
-    if (!execution->exited && !execution->end.cancelled)
-        execution->end.timed_out = true;
-    kill_process(execution);
-}
-
-static int watch_process(struct execution *execution)
-{
-    struct timeval limit = {.tv_sec = execution->timeout_ms / 1000,
-                            .tv_usec = (execution->timeout_ms % 1000) * 1000};
-    execution->pidfd = (int)syscall(SYS_pidfd_open, execution->pid, 0);
-    if (execution->pidfd < 0)
-        return -1;
-    execution->exit_event = event_new(execution->loop, execution->pidfd, EV_READ | EV_PERSIST,
-                                      on_exit_event, execution);
-    execution->timer = event_new(execution->loop, -1, EV_TIMEOUT, on_timeout, execution);
-    if (execution->exit_event == NULL || execution->timer == NULL ||
-        event_add(execution->exit_event, NULL) != 0 || event_add(execution->timer, &limit) != 0)
-        return -1;
-    return 0;
-}
-
-static void on_deferred_end(evutil_socket_t fd, short what, void *argument)
-{
-    (void)fd;
-    (void)what;
-    execution_end_now(argument);
-}
-
-/* Ends the execution from the loop, as `done` must not be called inside another call. */
-static void end_soon(struct execution *execution)
-{
-    event_active(execution->deferred_end, EV_TIMEOUT, 0);
-}
-
-void execution_began(struct execution *execution, pid_t pid)
-{
-    execution->state = EXECUTION_RUNNING;
-    execution->pid = pid;
-    clock_gettime(CLOCK_MONOTONIC, &execution->began);
-    close_all(execution->descriptors, ZYGOTE_FD_COUNT);
-    if (watch_process(execution) != 0) {
-        /* No descriptor or memory is left to watch it with. */
-        kill_process(execution);
-        end_soon(execution);
-        return;
-    }
-    if (execution->end.cancelled)
-        kill_process(execution);
-}
-
-/* ---- its end ---- */
-
-static void finish_if_complete(struct execution *execution)
-{
-    if (!execution->exited)
-        return;
-    for (size_t i = 0; i < OUTPUT_COUNT; i++) {
-        if (execution->outputs[i] >= 0)
-            return;
-    }
-    finish(execution);
-}
-
-static void finish(struct execution *execution)
-{
-    execution->state = EXECUTION_ENDED;
-    if (execution->zygote != NULL)
-        zygote_forget(execution->zygote, execution);
-    execution_status_decide(&execution->end, &execution->report, &execution->result);
-    execution->done(execution->argument, &execution->result);
-    execution_free(execution);
-}
-
-void execution_cancel(struct execution *execution)
-{
-    if (execution->end.cancelled)
-        return;
-    execution->end.cancelled = true;
-    if (execution->state == EXECUTION_WAITING)
-        end_soon(execution);
-    kill_process(execution); /* one that was sent is killed when its number is known */
-}
-
-void execution_failed(struct execution *execution, const struct error *error)
-{
-    execution->end.failure = *error;
-    finish(execution);
-}
-
-void execution_end_now(struct execution *execution)
-{
-    execution->end.cancelled = true;
-    if (execution->pid > 0) {
-        kill_process(execution);
-        wait_for_process(execution, 0);
-    }
-    finish(execution);
-}
-
-/* ---- for zygote.c ---- */
-
-uint64_t execution_number(const struct execution *execution)
-{
-    return execution->number;
-}
-
-void execution_set_number(struct execution *execution, uint64_t number)
-{
-    execution->number = number;
-}
-
-enum execution_state execution_state(const struct execution *execution)
-{
-    return execution->state;
-}
-
-struct execution_link *execution_link(struct execution *execution)
-{
-    return &execution->link;
-}
-
-pid_t execution_pid(const struct execution *execution)
-{
-    return execution->pid;
-}
-
-const int *execution_descriptors(const struct execution *execution)
-{
-    return execution->descriptors;
-}
-
-void execution_was_sent(struct execution *execution)
-{
-    execution->state = EXECUTION_SENT;
-}
-
-bool execution_may_retry(struct execution *execution)
-{
-    if (execution->retried || execution->end.cancelled)
-        return false;
-    execution->retried = true;
-    execution->state = EXECUTION_WAITING;
-    return true;
+    return start_direct(loop, options, RUN_REQUEST_COMMAND, false, request, listener, error);
 }

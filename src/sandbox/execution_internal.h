@@ -1,60 +1,55 @@
-/* Shared by execution.c and zygote.c only: how the two hand executions to each other. */
+/* Shared by the files that run executions: execution.c, zygote.c and session.c. */
 #ifndef SHANNON_SANDBOX_EXECUTION_INTERNAL_H
 #define SHANNON_SANDBOX_EXECUTION_INTERNAL_H
 
 #include "sandbox/execution.h"
-#include "sandbox/zygote_protocol.h"
+#include "sandbox/guest_child.h"
 
 #include <stdbool.h>
-#include <sys/types.h>
+#include <sys/queue.h>
 
 struct event_base;
+struct session_process;
 
-/* Where an execution stands. It only moves down this list (and from SENT back to WAITING once, when
- * the zygote died before it began). */
-enum execution_state {
-    EXECUTION_WAITING, /* not given to a zygote yet */
-    EXECUTION_SENT,    /* given, no reply yet */
-    EXECUTION_RUNNING, /* a process runs it */
-    EXECUTION_ENDED    /* `done` is being called */
+/* One that waits for a guest process. Whoever it waits at gives it one, or an error. */
+struct execution_waiter {
+    TAILQ_ENTRY(execution_waiter) link;
+    bool waiting; /* it is in a list */
+    struct execution *execution;
 };
 
-/* A list link: executions of one zygote. */
-struct execution_link {
-    struct execution *previous;
-    struct execution *next;
-};
+TAILQ_HEAD(execution_waiters, execution_waiter);
 
 struct event_base *zygote_loop(const struct zygote *zygote);
 
-/* Puts a new execution on the zygote's list and sends it when the zygote is ready. `descriptors`
- * stay the execution's. -1 when the zygote cannot take it. */
-int zygote_submit(struct zygote *zygote, struct execution *execution, struct error *error);
+/* Asks for a guest process: execution_given is called, now or later, or execution_refused. -1 with
+ * an error when none can be had (neither is then called). */
+int zygote_ask(struct zygote *zygote, struct execution_waiter *waiter, struct error *error);
 
-/* Takes an execution off the zygote's list. */
-void zygote_forget(struct zygote *zygote, struct execution *execution);
+/* Takes back what zygote_ask asked for. */
+void zygote_forget(struct zygote *zygote, struct execution_waiter *waiter);
 
-/* What zygote.c reads and changes of an execution. */
-uint64_t execution_number(const struct execution *execution);
-void execution_set_number(struct execution *execution, uint64_t number);
-enum execution_state execution_state(const struct execution *execution);
-struct execution_link *execution_link(struct execution *execution);
-pid_t execution_pid(const struct execution *execution);
+/* A guest process failed in a way that nobody can explain: those that come after it shall not be
+ * forked from the same zygote process. */
+void zygote_suspect(struct zygote *zygote);
 
-/* The descriptors to send, in the order of enum zygote_descriptor. */
-const int *execution_descriptors(const struct execution *execution);
-void execution_was_sent(struct execution *execution);
+/* The same of a session's process; execution_refused comes as well when it cannot be had. */
+void session_process_ask(struct session_process *process, struct execution_waiter *waiter);
+void session_process_forget(struct session_process *process, struct execution_waiter *waiter);
+struct zygote *session_process_zygote(const struct session_process *process);
 
-/* The process `pid`, a child of this one, runs it: closes what was sent and starts the clock. */
-void execution_began(struct execution *execution, pid_t pid);
+/* The execution that had its process gives it back: the run went well and its state, `size` bytes,
+ * was saved. */
+void session_process_saved(struct session_process *process, struct guest_child *child,
+                           uint64_t size);
 
-/* It will never run; calls `done` and frees it. */
-void execution_failed(struct execution *execution, const struct error *error);
+/* Or: the process is of no further use, and has been ended. */
+void session_process_failed(struct session_process *process);
 
-/* The zygote died before it replied. Whether it may be sent to another: once. */
-bool execution_may_retry(struct execution *execution);
+/* Gives the execution a guest process, which is then its own; it runs. */
+void execution_given(struct execution *execution, struct guest_child *child);
 
-/* Ends it now, waiting for its process, with ERROR_KILLED; calls `done` and frees it. */
-void execution_end_now(struct execution *execution);
+/* There will be no guest process; calls `done` and frees the execution. */
+void execution_refused(struct execution *execution, const struct error *error);
 
 #endif

@@ -31,6 +31,14 @@ static void set_status(struct execution_result *result, enum error_kind status, 
 
 static void decide_timeout(const struct execution_end *end, struct execution_result *result)
 {
+    if (end->processor_limit) {
+        set_status(result, ERROR_TIMEOUT, EXIT_TIMEOUT,
+                   "Execution timeout: the program was ended after %" PRIu32
+                   " ms of processor time. Raise wasi.cpu_limit_ms (cpu_limit_ms in a "
+                   "request) if it needs more",
+                   end->processor_limit_ms);
+        return;
+    }
     set_status(result, ERROR_TIMEOUT, EXIT_TIMEOUT,
                "Execution timeout: the program was ended after %" PRIu32
                " ms. Raise wasi.execution_timeout_ms (timeout_ms in a request, --timeout on the "
@@ -68,9 +76,6 @@ static void decide_signal(const struct execution_end *end, struct execution_resu
 {
     int number = WTERMSIG(end->wait_status);
     switch (number) {
-    case SIGXCPU:
-        decide_timeout(end, result);
-        break;
     case SIGKILL:
     case SIGTERM:
     case SIGINT:
@@ -153,38 +158,83 @@ static void decide_exit(const struct execution_end *end, const struct run_report
     }
 }
 
-void execution_status_decide(const struct execution_end *end, const struct buffer *frame,
-                             struct execution_result *result)
+static void take_report(const struct run_report *report, struct execution_result *result)
 {
-    struct run_report report;
-    bool reported = run_report_read(frame, &report) == 0;
-    if (reported && report.kind == RUN_REPORT_ENDED) {
-        run_report_text(&report, SHANNON_RESULT_EXCEPTION_TYPE, &result->error_type);
-        run_report_text(&report, SHANNON_RESULT_EXCEPTION_MESSAGE, &result->error_message);
-        run_report_text(&report, SHANNON_RESULT_TRACEBACK, &result->traceback);
-        result->peak_memory_bytes = report.memory_size;
-    }
-    if (end->failure.kind != ERROR_OK) {
+    result->report = report;
+    result->stdout_truncated |= report->stdout_truncated;
+    result->stderr_truncated |= report->stderr_truncated;
+    result->files_dropped = report->files_dropped;
+    result->peak_memory_bytes = report->memory_size;
+    (void)run_report_text(report, SHANNON_RESULT_EXCEPTION_TYPE, &result->error_type);
+    (void)run_report_text(report, SHANNON_RESULT_EXCEPTION_MESSAGE, &result->error_message);
+    (void)run_report_text(report, SHANNON_RESULT_TRACEBACK, &result->traceback);
+    result->has_value = run_report_text(report, SHANNON_RESULT_VALUE, &result->value);
+}
+
+static void decide_unsaved(const struct execution_end *end, struct execution_result *result)
+{
+    if (end->unsaved == ERROR_MEMORY_LIMIT)
+        set_status(result, ERROR_MEMORY_LIMIT, EXIT_KILLED,
+                   "Memory limit exceeded: the session would hold %" PRIu64
+                   " bytes after this run, and may hold %" PRIu64
+                   ". It is as it was before the run. Raise sessions.max_bytes if it needs more",
+                   end->state_size, end->state_limit);
+    else
+        set_status(result, ERROR_INTERNAL, EXIT_SHANNON_FAILED,
+                   "the session's state could not be saved after the run; it is as it was before");
+}
+
+static void decide_failed(const struct run_report *report, struct execution_result *result)
+{
+    char message[sizeof(result->message)];
+    (void)snprintf(message, sizeof(message), "%.*s", (int)report->records_size,
+                   (const char *)report->records);
+    decide_failure(report->failure, message, result);
+}
+
+void execution_status_decide(const struct execution_end *end, const void *bytes, size_t size,
+                             struct run_report *report, struct execution_result *result)
+{
+    bool reported = bytes != NULL && run_report_read(bytes, size, report) == 0;
+    if (reported && report->kind == RUN_REPORT_ENDED)
+        take_report(report, result);
+    if (end->failure.kind != ERROR_OK)
         decide_failure(end->failure.kind, end->failure.message, result);
-    } else if (end->cancelled) {
+    else if (end->cancelled)
         set_status(result, ERROR_KILLED, EXIT_KILLED, "the execution was cancelled");
-    } else if (end->timed_out) {
+    else if (end->timed_out)
         decide_timeout(end, result);
-    } else if (WIFSIGNALED(end->wait_status)) {
+    else if (!end->reported && WIFSIGNALED(end->wait_status))
         decide_signal(end, result);
-    } else if (!reported) {
+    else if (!reported)
         set_status(result, ERROR_INTERNAL, EXIT_SHANNON_FAILED,
                    "the program's process ended without a report; please report this");
-    } else if (report.kind == RUN_REPORT_FAILED) {
-        char message[sizeof(result->message)];
-        (void)snprintf(message, sizeof(message), "%.*s", (int)report.records_size,
-                       (const char *)report.records);
-        decide_failure(report.failure, message, result);
-    } else if (report.outcome.ending == GUEST_TRAPPED) {
-        decide_trap(end, &report, result);
-    } else {
-        decide_exit(end, &report, result);
-    }
+    else if (report->kind == RUN_REPORT_FAILED)
+        decide_failed(report, result);
+    else if (report->outcome.ending == GUEST_TRAPPED)
+        decide_trap(end, report, result);
+    else if (end->unsaved != ERROR_OK)
+        decide_unsaved(end, result);
+    else
+        decide_exit(end, report, result);
+}
+
+bool execution_status_is_unexplained(const struct execution_end *end)
+{
+    if (end->reported || end->cancelled || end->timed_out || end->failure.kind != ERROR_OK)
+        return false;
+    if (!WIFSIGNALED(end->wait_status))
+        return true;
+    int number = WTERMSIG(end->wait_status);
+    return number != SIGKILL && number != SIGTERM && number != SIGINT && number != SIGHUP;
+}
+
+int execution_result_visit_files(const struct execution_result *result,
+                                 int (*visit)(void *argument, const char *path, size_t path_size,
+                                              uint64_t size, const void *bytes),
+                                 void *argument)
+{
+    return result->report == NULL ? 0 : run_report_visit_files(result->report, visit, argument);
 }
 
 void execution_result_free(struct execution_result *result)
@@ -194,4 +244,5 @@ void execution_result_free(struct execution_result *result)
     buffer_free(&result->error_type);
     buffer_free(&result->error_message);
     buffer_free(&result->traceback);
+    buffer_free(&result->value);
 }

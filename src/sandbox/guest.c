@@ -4,6 +4,9 @@
 
 #include "engine/guest_instance.h"
 #include "engine/object_cache.h"
+#include "sandbox/guest_files.h"
+#include "sandbox/guest_output.h"
+#include "sandbox/guest_pages.h"
 #include "shannon_guest.h"
 #include "wasi/wasi_host.h"
 
@@ -13,16 +16,39 @@
 #include <string.h>
 #include <unistd.h>
 
+/* What an interpreter may print while it starts, in bytes. */
+#define INITIAL_OUTPUT_MAX 512
+/* Of a reactor; see interpreters/cpython/guest/reactor.c. */
+#define WORKING_FOLDER "/workspace"
+
 struct guest {
     struct wasi_host *wasi;
     struct guest_instance *instance;
     bool reactor;
     bool instantiated;
+    /* Where to write to interrupt a program; checked when the reactor was initialised. */
+    volatile uint32_t *interrupt_words[SHANNON_INTERRUPT_WORDS_MAXIMUM];
+    uint32_t interrupt_word_count;
+    /* What is left of the request's standard input. */
+    const uint8_t *standard_input;
+    size_t standard_input_size;
 };
 
 static struct guest the_guest;
 
 /* ---- loading ---- */
+
+/* A relative path shall lead to the same folder in a program whose working folder is another. */
+static int append_guest_path(struct buffer *guest_path, const struct guest *guest, const char *path)
+{
+    if (!guest->reactor || path[0] == '/')
+        return buffer_append_text(guest_path, path);
+    while (strncmp(path, "./", 2) == 0)
+        path += 2;
+    bool here = path[0] == '\0' || strcmp(path, ".") == 0;
+    return buffer_append_format(guest_path, "%s%s%s", WORKING_FOLDER, here ? "" : "/",
+                                here ? "" : path);
+}
 
 static int grant_folder(struct guest *guest, const char *path, struct error *error)
 {
@@ -32,7 +58,12 @@ static int grant_folder(struct guest *guest, const char *path, struct error *err
                                "cannot open the folder %s that is to be readable (--allow-read, "
                                "wasi.allowed_paths)",
                                path);
-    return wasi_host_add_preopen(guest->wasi, fd, path, false, error);
+    BUFFER_LOCAL struct buffer guest_path = BUFFER_EMPTY;
+    if (append_guest_path(&guest_path, guest, path) != 0) {
+        (void)close(fd);
+        return error_set(error, ERROR_INTERNAL, "out of memory");
+    }
+    return wasi_host_add_preopen(guest->wasi, fd, guest_path.data, false, error);
 }
 
 static int grant_all(struct guest *guest, const struct guest_options *options, struct error *error)
@@ -41,6 +72,9 @@ static int grant_all(struct guest *guest, const struct guest_options *options, s
         if (wasi_host_set_standard(guest->wasi, fd, fd, error) != 0)
             return -1;
     }
+    /* Each run has its own limit. */
+    if (wasi_host_add_scratch(guest->wasi, 0, error) != 0)
+        return -1;
     for (size_t i = 0; i < options->allowed_path_count; i++) {
         if (grant_folder(guest, options->allowed_paths[i], error) != 0)
             return -1;
@@ -56,6 +90,8 @@ static bool has_reactor_exports(const struct guest_instance *instance)
 {
     return guest_instance_exports(instance, "shannon_abi_version", 0) &&
            guest_instance_exports(instance, "shannon_initialize", 1) &&
+           guest_instance_exports(instance, "shannon_refresh", 0) &&
+           guest_instance_exports(instance, "shannon_interrupt_words", 0) &&
            guest_instance_exports(instance, "shannon_allocate", 1) &&
            guest_instance_exports(instance, "shannon_run", 2) &&
            guest_instance_exports(instance, "shannon_result_address", 0) &&
@@ -78,24 +114,76 @@ struct guest *guest_load(const struct guest_options *options, const char *object
         error_set(error, ERROR_INTERNAL, "out of memory");
         return NULL;
     }
-    if (grant_all(guest, options, error) != 0)
-        return NULL;
     guest->instance = guest_instance_load(object_path, wasi_preview1_imports, guest->wasi, error);
     if (guest->instance == NULL)
         return NULL;
     guest->reactor = has_reactor_exports(guest->instance);
+    if (grant_all(guest, options, error) != 0)
+        return NULL;
     if (!guest->reactor && !guest_instance_exports(guest->instance, "_start", 0)) {
         error_set(error, ERROR_INVALID_REQUEST,
                   "%s exports no _start function, so it is not a WASI command", options->wasm_path);
         return NULL;
     }
     wasi_host_set_memory(guest->wasi, guest_instance_memory(guest->instance));
+    /* A reactor has a working folder, a command takes relative paths to be beneath this. */
+    if (!guest->reactor && wasi_host_add_workspace(guest->wasi, ".", error) != 0)
+        return NULL;
     return guest;
 }
 
 bool guest_is_reactor(const struct guest *guest)
 {
     return guest->reactor;
+}
+
+struct linear_memory *guest_memory(struct guest *guest)
+{
+    return guest_instance_memory(guest->instance);
+}
+
+struct wasi_host *guest_wasi(struct guest *guest)
+{
+    return guest->wasi;
+}
+
+bool guest_can_be_saved(const struct guest *guest)
+{
+    return guest->reactor && guest_instance_is_memory_only(guest->instance);
+}
+
+int guest_set_memory(struct guest *guest, int image, uint64_t image_size, uint64_t size,
+                     struct error *error)
+{
+    return guest_instance_set_memory(guest->instance, image, image_size, size, error);
+}
+
+size_t guest_descriptors(const struct guest *guest, int *descriptors, size_t maximum)
+{
+    return wasi_host_descriptors(guest->wasi, descriptors, maximum);
+}
+
+static size_t read_standard_input(void *argument, const struct iovec *vectors, int count)
+{
+    struct guest *guest = argument;
+    size_t done = 0;
+    for (int i = 0; i < count && guest->standard_input_size > 0; i++) {
+        size_t size = vectors[i].iov_len < guest->standard_input_size ? vectors[i].iov_len
+                                                                      : guest->standard_input_size;
+        memcpy(vectors[i].iov_base, guest->standard_input, size);
+        guest->standard_input += size;
+        guest->standard_input_size -= size;
+        done += size;
+    }
+    return done;
+}
+
+int guest_capture(struct guest *guest, struct error *error)
+{
+    const struct wasi_stream input = {.read = read_standard_input, .argument = guest};
+    if (wasi_host_set_stream(guest->wasi, 0, &input, error) != 0)
+        return -1;
+    return guest_output_connect(guest->wasi, error);
 }
 
 /* ---- calls into the guest ---- */
@@ -126,11 +214,38 @@ static int instantiate(struct guest *guest, uint64_t memory_limit, struct error 
     return 0;
 }
 
-int guest_initialize(struct guest *guest, bool preload, uint64_t memory_limit, struct error *error)
+/* Checks what shannon_interrupt_words answers, once: its words are written from a signal handler.
+ */
+static int take_interrupt_words(struct guest *guest, struct error *error)
+{
+    const struct linear_memory *memory = guest_instance_memory(guest->instance);
+    uint32_t address = 0;
+    struct shannon_interrupt_words words;
+    if (call_reactor(guest, "shannon_interrupt_words", NULL, 0, &address, error) != 0)
+        return -1;
+    const void *place = linear_memory_at(memory, address, sizeof(words));
+    if (place == NULL)
+        return error_set(error, ERROR_INVALID_REQUEST,
+                         "the interpreter's interrupt words are not in its memory");
+    memcpy(&words, place, sizeof(words));
+    if (words.count == 0 || words.count > SHANNON_INTERRUPT_WORDS_MAXIMUM)
+        return error_set(error, ERROR_INVALID_REQUEST, "the interpreter has %u interrupt words",
+                         words.count);
+    for (uint32_t i = 0; i < words.count; i++) {
+        guest->interrupt_words[i] = linear_memory_at(memory, words.addresses[i], sizeof(uint32_t));
+        if (guest->interrupt_words[i] == NULL || words.addresses[i] % sizeof(uint32_t) != 0)
+            return error_set(error, ERROR_INVALID_REQUEST,
+                             "an interrupt word of the interpreter is not in its memory");
+    }
+    guest->interrupt_word_count = words.count;
+    return 0;
+}
+
+int guest_initialize(struct guest *guest, uint32_t flags, uint64_t memory_limit,
+                     struct error *error)
 {
     uint32_t version = 0;
     uint32_t status = 1;
-    uint32_t flags = preload ? SHANNON_INITIALIZE_PRELOAD : 0;
     if (!guest->reactor)
         return 0;
     if (instantiate(guest, memory_limit, error) != 0 ||
@@ -141,12 +256,36 @@ int guest_initialize(struct guest *guest, bool preload, uint64_t memory_limit, s
                          "the interpreter speaks version %u of the reactor interface, this program "
                          "version %u. Build the interpreter again with `make interpreter`",
                          version, SHANNON_ABI_VERSION);
-    if (call_reactor(guest, "shannon_initialize", &flags, 1, &status, error) != 0)
+    guest_output_begin(INITIAL_OUTPUT_MAX, false);
+    int result = call_reactor(guest, "shannon_initialize", &flags, 1, &status, error);
+    char said[INITIAL_OUTPUT_MAX + 1];
+    guest_output_take(said, sizeof(said));
+    if (result != 0)
         return -1;
     if (status != 0)
-        return error_set(error, ERROR_INTERNAL, "the interpreter did not start (status %u)",
-                         status);
+        return error_set(error, ERROR_INTERNAL, "the interpreter did not start (status %u). %s",
+                         status, said);
+    return take_interrupt_words(guest, error);
+}
+
+int guest_refresh(struct guest *guest, struct error *error)
+{
+    uint32_t status = 1;
+    if (!guest->reactor)
+        return 0;
+    if (call_reactor(guest, "shannon_refresh", NULL, 0, &status, error) != 0)
+        return -1;
+    if (status != 0)
+        return error_set(error, ERROR_INTERNAL,
+                         "the interpreter's copy could not be made to differ from its siblings");
     return 0;
+}
+
+void guest_interrupt(struct guest *guest)
+{
+    wasi_host_interrupt(guest->wasi);
+    for (uint32_t i = 0; i < guest->interrupt_word_count; i++)
+        *guest->interrupt_words[i] = 1;
 }
 
 static void fill_report(struct guest *guest, const struct guest_outcome *outcome,
@@ -156,7 +295,7 @@ static void fill_report(struct guest *guest, const struct guest_outcome *outcome
     *report = (struct run_report){.kind = RUN_REPORT_ENDED,
                                   .outcome = *outcome,
                                   .growth_refused = memory->growth_refused,
-                                  .memory_size = memory->size};
+                                  .memory_size = memory->peak};
 }
 
 /* The reactor's result records, if the guest can still give them. */
@@ -168,7 +307,7 @@ static void fill_records(struct guest *guest, struct run_report *report)
         call_reactor(guest, "shannon_result_size", NULL, 0, &size, NULL) != 0)
         return;
     const void *records = linear_memory_at(guest_instance_memory(guest->instance), address, size);
-    if (records == NULL || size > RUN_REPORT_SIZE_MAX)
+    if (records == NULL || size > RUN_REPORT_RECORDS_MAX)
         return;
     report->records = records;
     report->records_size = size;
@@ -180,7 +319,6 @@ static int run_reactor(struct guest *guest, const struct run_request *request,
     struct linear_memory *memory = guest_instance_memory(guest->instance);
     uint32_t size = request->head.records_size;
     uint32_t arguments[2] = {0, size};
-    linear_memory_set_limit(memory, request->head.memory_limit_bytes);
     struct guest_outcome outcome =
         guest_instance_call(guest->instance, "shannon_allocate", &size, 1, &arguments[0]);
     if (outcome.ending != GUEST_RETURNED)
@@ -201,29 +339,65 @@ static int run_reactor(struct guest *guest, const struct run_request *request,
     return 0;
 }
 
-int guest_rehearse(struct guest *guest, struct error *error)
+/* Runs a program in a reactor for what it does to the process's pages. */
+static int rehearse(struct guest *guest, const char *program, uint32_t flags, struct error *error)
 {
-    static const char program[] = "pass";
-    const struct shannon_record head = {.kind = SHANNON_REQUEST_CODE,
-                                        .length = sizeof(program) - 1};
-    uint32_t size = (uint32_t)(sizeof(head) + sizeof(program) - 1);
+    struct {
+        struct shannon_record flags_head;
+        uint32_t flags;
+        struct shannon_record code_head;
+        char code[32];
+    } request = {
+        .flags_head = {.kind = SHANNON_REQUEST_FLAGS, .length = sizeof(uint32_t)},
+        .flags = flags,
+        .code_head = {.kind = SHANNON_REQUEST_CODE, .length = (uint32_t)strlen(program)},
+    };
+    uint32_t size = (uint32_t)(offsetof(__typeof__(request), code) + strlen(program));
     uint32_t arguments[2] = {0, size};
     uint32_t status = 1;
-    if (!guest->reactor)
-        return 0;
+    memcpy(request.code, program, strlen(program));
     if (call_reactor(guest, "shannon_allocate", &size, 1, &arguments[0], error) != 0)
         return -1;
     uint8_t *place = linear_memory_at(guest_instance_memory(guest->instance), arguments[0], size);
     if (arguments[0] == 0 || place == NULL)
         return error_set(error, ERROR_INTERNAL, "the interpreter has no memory for a rehearsal");
-    memcpy(place, &head, sizeof(head));
-    memcpy(place + sizeof(head), program, sizeof(program) - 1);
+    memcpy(place, &request, size);
     if (call_reactor(guest, "shannon_run", arguments, 2, &status, error) != 0)
         return -1;
     if (status != 0)
         return error_set(error, ERROR_INTERNAL, "the interpreter's rehearsal ended with status %u",
                          status);
     return 0;
+}
+
+/* A whole life of a short program, in a process that then ends. */
+static int train(void *argument)
+{
+    struct guest *guest = argument;
+    guest_output_begin(0, false); /* what it prints goes nowhere */
+    return rehearse(guest, "pass", 0, NULL) | guest_refresh(guest, NULL) |
+           rehearse(guest, "print(1)\n1", SHANNON_RUN_FINAL | SHANNON_RUN_VALUE, NULL);
+}
+
+int guest_share(struct guest *guest, const struct lockdown *lockdown, int *image,
+                struct error *error)
+{
+    *image = -1;
+    if (!guest->reactor)
+        return 0;
+    *image = guest_instance_share(guest->instance, error);
+    if (*image < 0)
+        return -1;
+    guest_pages_learn(guest_instance_memory(guest->instance), lockdown, train, guest);
+    return 0;
+}
+
+int guest_warm(struct guest *guest, struct error *error)
+{
+    if (!guest->reactor)
+        return 0;
+    guest_pages_populate(guest_instance_memory(guest->instance));
+    return rehearse(guest, "pass", 0, error);
 }
 
 /* ---- commands ---- */
@@ -313,8 +487,19 @@ static int run_command(struct guest *guest, const struct run_request *request,
 int guest_run(struct guest *guest, const struct run_request *request, struct run_report *report,
               struct error *error)
 {
-    if (request->head.kind == RUN_REQUEST_COMMAND)
-        return run_command(guest, request, report, error);
-    return guest->reactor ? run_reactor(guest, request, report, error)
-                          : run_python_command(guest, request, report, error);
+    guest->standard_input = request->standard_input;
+    guest->standard_input_size = request->head.stdin_size;
+    guest_output_begin(request->head.output_limit_bytes,
+                       (request->head.flags & RUN_REQUEST_STREAM) != 0);
+    linear_memory_set_limit(guest_instance_memory(guest->instance),
+                            request->head.memory_limit_bytes);
+    if (guest_files_put(guest->wasi, request, error) != 0)
+        return -1;
+    int result = request->head.kind == RUN_REQUEST_COMMAND
+                     ? run_command(guest, request, report, error)
+                 : guest->reactor ? run_reactor(guest, request, report, error)
+                                  : run_python_command(guest, request, report, error);
+    if (result == 0)
+        guest_files_collect(guest->wasi, request->head.files_limit_bytes, report);
+    return result;
 }

@@ -20,6 +20,9 @@
 #include <stdint.h>
 
 struct guest;
+struct linear_memory;
+struct lockdown;
+struct wasi_host;
 
 struct guest_options {
     const char *wasm_path;
@@ -37,27 +40,65 @@ int guest_prepare(const struct guest_options *options, struct buffer *object_pat
                   struct error *error);
 
 /* Loads the object from guest_prepare. Standard descriptors 0, 1 and 2 of the guest are the
- * process's own. No guest code runs. NULL with ERROR_INVALID_REQUEST (a folder that cannot be
- * granted, no _start) or ERROR_INTERNAL. */
+ * process's own until guest_capture. No guest code runs. NULL with ERROR_INVALID_REQUEST (a folder
+ * that cannot be granted, no _start) or ERROR_INTERNAL. */
 struct guest *guest_load(const struct guest_options *options, const char *object_path,
                          struct error *error);
 
 /* Whether the module is a reactor. */
 bool guest_is_reactor(const struct guest *guest);
 
-/* Instantiates a reactor and starts Python; `preload` imports what programs commonly use. Linear
- * memory may grow to `memory_limit` bytes. For a command: does nothing. */
-int guest_initialize(struct guest *guest, bool preload, uint64_t memory_limit, struct error *error);
+/* Standard input comes from each run's request, standard output and error go to the process's
+ * channel (see guest_output.h). Before guest_initialize, so that Python meets its streams as they
+ * will be. */
+int guest_capture(struct guest *guest, struct error *error);
 
-/* Runs a program that does nothing in a reactor, so that the pages every run writes are there
- * before the request is. Leaves nothing that the next run could see. For a command: does nothing.
- */
-int guest_rehearse(struct guest *guest, struct error *error);
+/* Its linear memory (valid once initialised) and its WASI host, for those who save and restore
+ * them. */
+struct linear_memory *guest_memory(struct guest *guest);
+struct wasi_host *guest_wasi(struct guest *guest);
 
-/* Runs what `request` asks for, a Python program or (RUN_REQUEST_COMMAND) the module itself, and
- * fills `report`, whose records point into guest memory. The guest must not be run again. -1 only
- * when the guest could not begin. */
+/* Whether all its state between two runs is linear memory and the WASI host's. */
+bool guest_can_be_saved(const struct guest *guest);
+
+/* As guest_instance_set_memory. */
+int guest_set_memory(struct guest *guest, int image, uint64_t image_size, uint64_t size,
+                     struct error *error);
+
+/* The host's descriptors that the guest's preopens stand for, appended to `descriptors` (room for
+ * `maximum`). Returns their number. */
+size_t guest_descriptors(const struct guest *guest, int *descriptors, size_t maximum);
+
+/* Instantiates a reactor and starts Python; `flags` are SHANNON_INITIALIZE_*. Linear memory may
+ * grow to `memory_limit` bytes. For a command: does nothing. */
+int guest_initialize(struct guest *guest, uint32_t flags, uint64_t memory_limit,
+                     struct error *error);
+
+/* Makes this process, whose reactor is initialised, cheap to fork, and learns which pages a run
+ * writes, by running one in a process that then ends. `image` gets the descriptor of the memory
+ * image (see linear_memory.h), which is the caller's. For a command: -1 there and nothing else.
+ * Before the process is locked down. */
+int guest_share(struct guest *guest, const struct lockdown *lockdown, int *image,
+                struct error *error);
+
+/* In a fork of a process that called guest_share: makes the pages present that a run writes, and
+ * runs a program that does nothing, so that the first real one waits for neither; leaves nothing
+ * that it could see. For a command: does nothing. */
+int guest_warm(struct guest *guest, struct error *error);
+
+/* Makes this copy of an initialised reactor differ from its siblings (shannon_refresh). -1 with
+ * ERROR_INTERNAL: no program may run in it. For a command: does nothing. */
+int guest_refresh(struct guest *guest, struct error *error);
+
+/* Puts the request's files in place, runs what it asks for, a Python program or
+ * (RUN_REQUEST_COMMAND) the module itself, and fills `report`, whose records point into guest
+ * memory and whose files stay until the next run. A reactor whose outcome is GUEST_RETURNED can be
+ * run again. -1 only when the guest could not begin. */
 int guest_run(struct guest *guest, const struct run_request *request, struct run_report *report,
               struct error *error);
+
+/* Raises KeyboardInterrupt in the program that runs, if it can be had (only in a reactor), and ends
+ * a wait. Async-signal-safe. */
+void guest_interrupt(struct guest *guest);
 
 #endif

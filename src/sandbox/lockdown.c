@@ -1,116 +1,59 @@
-/* The kernel's wall around a guest process. Invariant: after lockdown_enter returned 0, the filter
- * is in force and cannot be taken off. */
+/* The kernel's wall around a guest process. Invariant: after lockdown_enter returned 0, every wall
+ * of lockdown_active is in force and none can be taken off. */
 #include "sandbox/lockdown.h"
 
-#include "wasi/syscalls.h"
+#include "sandbox/landlock.h"
+#include "sandbox/namespaces.h"
+#include "sandbox/syscall_filter.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
+#include <linux/capability.h>
+#include <linux/sched.h>
 #include <linux/seccomp.h>
-#include <seccomp.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/mman.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+/* What a guest process needs beside its linear memory and scratch files: the guest's stack, its own
+ * heap, a request. */
+#define HOST_MEMORY ((uint64_t)1 << 30)
+/* The reservation of linear_memory.h, in which access rights come and go, is address space too. */
+#define RESERVED_ADDRESSES ((uint64_t)11 << 30)
+/* More than WASI_DESCRIPTORS_MAX, with the process's own. */
+#define DESCRIPTORS_MAX 1100
 
 struct lockdown {
     struct sock_fprog program;
+    struct lockdown_options options;
+    int ruleset; /* -1: no Landlock */
+    int procfs;  /* -1: none */
+    wall_set confined;
+    bool user_namespace_made;    /* by lockdown_fork_confined */
+    bool process_namespace_made; /* the same */
+    bool forks_into_namespace;   /* children get a process namespace each */
 };
 
-/* What the C library and the end of a process need beside the WASI host's own list. Nothing in
- * either makes a process, a socket or executable memory, or changes a file by its name. Files can
- * be opened to read, by openat2: a filter cannot see a path. */
-static const int allowed_calls[] = {
-    SCMP_SYS(write),           /* the report */
-    SCMP_SYS(brk),             /* the allocator */
-    SCMP_SYS(munmap),          /* the allocator */
-    SCMP_SYS(madvise),         /* the allocator */
-    SCMP_SYS(rt_sigprocmask),  /* swapcontext, on the way to and from the guest's stack */
-    SCMP_SYS(rt_sigaction),    /* the fault handler, when a fault is not the guest's */
-    SCMP_SYS(rt_sigreturn),    /* a handler's return */
-    SCMP_SYS(restart_syscall), /* a wait that was stopped and continued */
-    SCMP_SYS(exit),
-    SCMP_SYS(exit_group),
-};
-
-static int allow(scmp_filter_ctx filter, int call)
-{
-    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0);
-}
-
-static int allow_wasi(scmp_filter_ctx filter, const struct wasi_syscall *call)
-{
-    if (call->second == 0)
-        return allow(filter, call->number);
-    /* 32 bits: the kernel ignores the upper half of an ioctl's command, and so must the filter. */
-    const struct scmp_arg_cmp second =
-        SCMP_CMP32(1, SCMP_CMP_EQ, (uint32_t)call->second, (uint32_t)0);
-    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call->number, 1, &second);
-}
-
-static int add_rules(scmp_filter_ctx filter)
-{
-    int status = 0;
-    for (size_t i = 0; i < sizeof(allowed_calls) / sizeof(allowed_calls[0]) && status == 0; i++)
-        status = allow(filter, allowed_calls[i]);
-    /* No guest is given a writable folder, so none needs the calls that change files. */
-    for (const struct wasi_syscall *call = wasi_syscalls; call->purpose != NULL && status == 0;
-         call++) {
-        if (!call->changes_files)
-            status = allow_wasi(filter, call);
-    }
-    /* No memory that is or becomes executable. */
-    const struct scmp_arg_cmp not_executable = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
-    if (status == 0)
-        status =
-            seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, &not_executable);
-    if (status == 0)
-        status = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, &not_executable);
-    return status;
-}
-
-/* libseccomp hands out the program only through a descriptor. */
-static int read_program(scmp_filter_ctx filter, struct lockdown *lockdown)
-{
-    struct stat status;
-    int fd = memfd_create("seccomp", MFD_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    int result = seccomp_export_bpf(filter, fd);
-    if (result == 0 && fstat(fd, &status) != 0)
-        result = -errno;
-    if (result == 0) {
-        size_t size = (size_t)status.st_size;
-        lockdown->program.filter = malloc(size);
-        lockdown->program.len = (unsigned short)(size / sizeof(struct sock_filter));
-        if (lockdown->program.filter == NULL ||
-            pread(fd, lockdown->program.filter, size, 0) != (ssize_t)size)
-            result = -ENOMEM;
-    }
-    (void)close(fd);
-    return result;
-}
-
-struct lockdown *lockdown_prepare(struct error *error)
+struct lockdown *lockdown_prepare(const struct lockdown_options *options, struct error *error)
 {
     struct lockdown *lockdown = calloc(1, sizeof(*lockdown));
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-    int status = lockdown == NULL || filter == NULL ? -ENOMEM : add_rules(filter);
-    if (status == 0) /* a tree instead of a chain of comparisons */
-        (void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-    if (status == 0)
-        status = read_program(filter, lockdown);
-    if (filter != NULL)
-        seccomp_release(filter);
-    if (status == 0)
+    if (lockdown == NULL) {
+        error_set(error, ERROR_INTERNAL, "out of memory");
+        return NULL;
+    }
+    lockdown->options = *options;
+    lockdown->options.readable_paths = NULL; /* borrowed for this call */
+    lockdown->procfs = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (landlock_prepare(options->readable_paths, options->readable_path_count, &lockdown->ruleset,
+                         error) == 0 &&
+        syscall_filter_compile(&lockdown->program, error) == 0)
         return lockdown;
     lockdown_free(lockdown);
-    error_set_errno(error, ERROR_INTERNAL, -status, "cannot build the system call filter");
     return NULL;
 }
 
@@ -118,89 +61,217 @@ void lockdown_free(struct lockdown *lockdown)
 {
     if (lockdown == NULL)
         return;
+    if (lockdown->ruleset >= 0)
+        (void)close(lockdown->ruleset);
+    if (lockdown->procfs >= 0)
+        (void)close(lockdown->procfs);
     free(lockdown->program.filter);
     free(lockdown);
 }
 
-int lockdown_close_descriptors(unsigned first, struct error *error)
+static bool wants(const struct lockdown *lockdown, enum wall wall)
 {
-    if (syscall(SYS_close_range, first, ~0U, 0) == 0)
+    return (lockdown->options.without & WALL_BIT(wall)) == 0;
+}
+
+/* ---- namespaces ---- */
+
+static pid_t clone_process(unsigned long flags)
+{
+    return (pid_t)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, NULL);
+}
+
+/* Whether children can have process namespaces of their own. */
+static bool can_make_process_namespaces(void)
+{
+    pid_t pid = clone_process(CLONE_NEWPID);
+    if (pid == 0)
+        _exit(0);
+    while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    return pid > 0;
+}
+
+int lockdown_confine(struct lockdown *lockdown, struct error *error)
+{
+    wall_set *confined = &lockdown->confined;
+    if (lockdown->user_namespace_made ||
+        (wants(lockdown, WALL_USER_NAMESPACE) && namespaces_enter_user()))
+        *confined |= WALL_BIT(WALL_USER_NAMESPACE);
+    if (lockdown->process_namespace_made)
+        *confined |= WALL_BIT(WALL_PID_NAMESPACE);
+    if (namespaces_enter(~lockdown->options.without, confined, error) != 0)
+        return -1;
+    /* A new user namespace took both away: credentials(7) changed. procfs shows a process that is
+     * not dumpable to root only; lockdown_open_own has to work until lockdown_enter. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || prctl(PR_SET_DUMPABLE, 1) != 0)
+        return error_set_errno(error, ERROR_INTERNAL, errno,
+                               "cannot tie the process to its parent");
+    if (!lockdown->process_namespace_made && wants(lockdown, WALL_PID_NAMESPACE))
+        lockdown->forks_into_namespace = can_make_process_namespaces();
+    return 0;
+}
+
+pid_t lockdown_fork(struct lockdown *lockdown, bool for_parent)
+{
+    unsigned long flags = for_parent ? CLONE_PARENT : 0;
+    if (!lockdown->forks_into_namespace)
+        return clone_process(flags);
+    pid_t pid = clone_process(flags | CLONE_NEWPID);
+    if (pid == 0)
+        lockdown->confined |= WALL_BIT(WALL_PID_NAMESPACE);
+    return pid;
+}
+
+pid_t lockdown_fork_confined(struct lockdown *lockdown)
+{
+    static const unsigned long tries[] = {CLONE_NEWUSER | CLONE_NEWPID, CLONE_NEWPID, 0};
+    unsigned uid = geteuid();
+    unsigned gid = getegid();
+    pid_t pid = -1;
+    for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]) && pid < 0; i++) {
+        if (((tries[i] & CLONE_NEWUSER) != 0 && !wants(lockdown, WALL_USER_NAMESPACE)) ||
+            ((tries[i] & CLONE_NEWPID) != 0 && !wants(lockdown, WALL_PID_NAMESPACE)))
+            continue;
+        pid = clone_process(tries[i]);
+        if (pid == 0) {
+            lockdown->user_namespace_made = (tries[i] & CLONE_NEWUSER) != 0;
+            lockdown->process_namespace_made = (tries[i] & CLONE_NEWPID) != 0;
+        }
+    }
+    if (pid == 0 && lockdown->user_namespace_made)
+        namespaces_map_user(uid, gid);
+    return pid;
+}
+
+int lockdown_open_own(const struct lockdown *lockdown, const char *name)
+{
+    char path[64] = "self/";
+    if (lockdown->procfs < 0 || strlen(name) > sizeof(path) - sizeof("self/"))
+        return -1;
+    (void)strcat(path, name);
+    return openat(lockdown->procfs, path, O_RDONLY | O_CLOEXEC);
+}
+
+/* ---- the guest process itself ---- */
+
+static int compare_descriptors(const void *left, const void *right)
+{
+    return *(const int *)left - *(const int *)right;
+}
+
+static int close_between(unsigned first, unsigned last, struct error *error)
+{
+    if (first > last || syscall(SYS_close_range, first, last, 0) == 0)
         return 0;
     return error_set_errno(error, ERROR_INTERNAL, errno, "cannot close the other descriptors");
 }
 
+static int close_others(int *kept, size_t kept_count, struct error *error)
+{
+    unsigned first = 0;
+    qsort(kept, kept_count, sizeof(*kept), compare_descriptors);
+    for (size_t i = 0; i < kept_count; i++) {
+        unsigned descriptor = (unsigned)kept[i];
+        if (descriptor > first && close_between(first, descriptor - 1, error) != 0)
+            return -1;
+        first = descriptor + 1;
+    }
+    return close_between(first, ~0U, error);
+}
+
+static int drop_capabilities(struct error *error)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+    if (syscall(SYS_capset, &header, none) == 0)
+        return 0;
+    return error_set_errno(error, ERROR_INTERNAL, errno, "cannot give up the capabilities");
+}
+
 static int set_limit(__rlimit_resource_t resource, rlim_t soft, rlim_t hard, struct error *error)
 {
-    struct rlimit limit = {.rlim_cur = soft, .rlim_max = hard};
+    struct rlimit limit;
+    if (getrlimit(resource, &limit) != 0)
+        return error_set_errno(error, ERROR_INTERNAL, errno, "cannot read resource limit %d",
+                               (int)resource);
+    /* One that is lower already stays: it cannot be raised, and need not be. */
+    if (limit.rlim_max < hard)
+        hard = limit.rlim_max;
+    limit.rlim_cur = soft < hard ? soft : hard;
+    limit.rlim_max = hard;
     if (setrlimit(resource, &limit) == 0)
         return 0;
     return error_set_errno(error, ERROR_INTERNAL, errno, "cannot set resource limit %d",
                            (int)resource);
 }
 
-int lockdown_enter(const struct lockdown *lockdown, pid_t parent, uint32_t processor_seconds,
+static int limit_resources(const struct lockdown_options *options, struct error *error)
+{
+    rlim_t seconds = options->processor_seconds;
+    rlim_t memory = options->memory_bytes + HOST_MEMORY;
+    const struct {
+        __rlimit_resource_t resource;
+        rlim_t soft;
+        rlim_t hard;
+    } limits[] = {
+        {RLIMIT_CORE, 0, 0}, /* a core would hold guest data on disk */
+        {RLIMIT_CPU, seconds, seconds + 1},
+        {RLIMIT_DATA, memory, memory},
+        {RLIMIT_AS, memory + RESERVED_ADDRESSES, memory + RESERVED_ADDRESSES},
+        {RLIMIT_FSIZE, options->file_bytes, options->file_bytes},
+        {RLIMIT_NPROC, 0, 0},
+        {RLIMIT_NOFILE, DESCRIPTORS_MAX, DESCRIPTORS_MAX},
+        {RLIMIT_MEMLOCK, 0, 0},
+        {RLIMIT_MSGQUEUE, 0, 0},
+        {RLIMIT_SIGPENDING, 64, 64},
+    };
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        if (set_limit(limits[i].resource, limits[i].soft, limits[i].hard, error) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int lockdown_enter(const struct lockdown *lockdown, int *kept, size_t kept_count,
                    struct error *error)
 {
-    /* First, so that nothing below can leave a process behind. fork(2) cleared it. The parent may
-     * have died just before: then its place was taken by another. */
+    /* First, so that nothing below can leave a process behind. fork(2) cleared it. A parent that
+     * died just before is noticed by the end of its channel. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
         return error_set_errno(error, ERROR_INTERNAL, errno,
                                "cannot tie the process to its parent");
-    if (getppid() != parent)
-        return error_set(error, ERROR_KILLED, "the parent process is gone");
-    /* Before the filter, which allows none of these. A core would hold guest data on disk. */
-    if (set_limit(RLIMIT_CORE, 0, 0, error) != 0 ||
-        set_limit(RLIMIT_CPU, processor_seconds, (rlim_t)processor_seconds + 1, error) != 0 ||
-        set_limit(RLIMIT_NPROC, 0, 0, error) != 0)
+    /* An unprivileged process may put itself under Landlock and a filter only when it can gain
+     * nothing by exec. */
+    if (wants(lockdown, WALL_NO_NEW_PRIVS) && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return error_set_errno(error, ERROR_INTERNAL, errno, "cannot set no_new_privs");
+    /* Before the rules' own descriptor is closed. */
+    if (lockdown->ruleset >= 0 && wants(lockdown, WALL_LANDLOCK) &&
+        landlock_enter(lockdown->ruleset, error) != 0)
         return -1;
-    if (prctl(PR_SET_DUMPABLE, 0) != 0)
+    if (wants(lockdown, WALL_DESCRIPTORS) && close_others(kept, kept_count, error) != 0)
+        return -1;
+    if (wants(lockdown, WALL_RESOURCE_LIMITS) && limit_resources(&lockdown->options, error) != 0)
+        return -1;
+    if (wants(lockdown, WALL_CAPABILITIES) && drop_capabilities(error) != 0)
+        return -1;
+    /* After the capabilities, whose change may set it again. */
+    if (wants(lockdown, WALL_NOT_DUMPABLE) && prctl(PR_SET_DUMPABLE, 0) != 0)
         return error_set_errno(error, ERROR_INTERNAL, errno,
                                "cannot make the process not dumpable");
-    /* An unprivileged process may install a filter only when it can gain nothing by exec. */
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-        return error_set_errno(error, ERROR_INTERNAL, errno, "cannot set no_new_privs");
     /* Last: everything above would be killed by it. */
-    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &lockdown->program) != 0)
+    if (wants(lockdown, WALL_SECCOMP) &&
+        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &lockdown->program) != 0)
         return error_set_errno(error, ERROR_INTERNAL, errno, "cannot enter the system call filter");
     return 0;
 }
 
-static bool has_seccomp(void)
+wall_set lockdown_active(const struct lockdown *lockdown)
 {
-    uint32_t action = SECCOMP_RET_KILL_PROCESS;
-    return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
-}
-
-static bool has_openat2(void)
-{
-    /* A NULL `how` fails with EINVAL or EFAULT where the call exists. */
-    return syscall(SYS_openat2, AT_FDCWD, "/", NULL, (size_t)0) == -1 && errno != ENOSYS &&
-           errno != EPERM;
-}
-
-static bool has_pidfd(void)
-{
-    int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-    if (fd >= 0)
-        (void)close(fd);
-    return fd >= 0;
-}
-
-static bool has_close_range(void)
-{
-    return syscall(SYS_close_range, ~0U, ~0U, 0) == 0;
-}
-
-size_t lockdown_walls(struct lockdown_wall *walls, size_t maximum)
-{
-    const struct lockdown_wall known[] = {
-        {"seccomp", has_seccomp(), "system calls outside a short list kill the process"},
-        {"openat2", has_openat2(), "paths are resolved beneath granted folders by the kernel"},
-        {"pidfd", has_pidfd(), "a process is ended without mistaking another for it"},
-        {"close_range", has_close_range(), "a guest process holds no descriptor but its own"},
-    };
-    size_t count = sizeof(known) / sizeof(known[0]);
-    for (size_t i = 0; i < count && i < maximum; i++)
-        walls[i] = known[i];
-    return count < maximum ? count : maximum;
+    wall_set active = WALLS_INDISPENSABLE | lockdown->confined;
+    if (lockdown->forks_into_namespace)
+        active |= WALL_BIT(WALL_PID_NAMESPACE);
+    if (lockdown->ruleset >= 0)
+        active |= WALL_BIT(WALL_LANDLOCK);
+    return active & ~lockdown->options.without;
 }

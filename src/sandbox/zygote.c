@@ -1,393 +1,542 @@
-/* The service's side of a zygote. Invariant: an execution is on the list from its submission until
- * zygote_forget; those WAITING are sent in order as soon as the process is ready. */
+/* A zygote as its service knows it: one process, or for a while two, and the guest processes that
+ * wait. Invariants: an execution that waits is in `waiters` until it is given a process, refused or
+ * forgotten; for each of them, and for each spare that is wanted, a fork has been asked for or will
+ * be when the process is ready; every spare was forked from the present process. */
 #include "sandbox/zygote.h"
 
 #include "base/log.h"
 #include "sandbox/execution_internal.h"
-#include "sandbox/zygote_protocol.h"
+#include "sandbox/run_report.h"
+#include "sandbox/zygote_connection.h"
+#include "sandbox/zygote_fork.h"
 
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 /* A process that failed to start is not started again within this time. */
-#define RESTART_PAUSE_MS 1000
-#define ARGUMENTS_MAX 512
+#define RESTART_PAUSE_US 1000000
+/* How often the number of spares is looked at. */
+#define REVIEW_SECONDS 5
+#define SPARES_MINIMUM 2
+
+struct spare {
+    TAILQ_ENTRY(spare) link;
+    struct zygote *zygote;
+    struct guest_child *child;
+};
 
 struct zygote {
     struct event_base *loop;
-    char *interpreter;
-    char **allowed_paths;
-    size_t allowed_path_count;
-    char **variables;
-    size_t variable_count;
+    struct zygote_options options; /* with copies of everything */
 
     enum zygote_state state;
     struct error error;
-    struct timespec failed_at;
-    pid_t pid;
-    int socket;
-    struct event *socket_event;
+    uint64_t failed_us;
+    struct zygote_connection *current; /* NULL when failed */
+    struct zygote_connection *next;    /* is to take over; NULL mostly */
+    struct memory_image *image;        /* of `current`; NULL when it keeps no sessions */
+    uint8_t interpreter[INTERPRETER_DIGEST_SIZE];
+    bool interpreter_known;
+    bool replace;           /* `current` is not to be forked from for longer than it takes */
+    uint64_t current_forks; /* asked of `current` */
+    wall_set walls;
 
-    struct execution *first;
-    struct execution *last;
-    uint64_t last_number;
+    TAILQ_HEAD(, zygote_fork) forks; /* for sessions; until they are given */
+
+    struct execution_waiters waiters;
+    size_t waiting;
+    TAILQ_HEAD(, spare) spares; /* oldest first */
+    size_t spare_count;
+    size_t spares_coming; /* asked for and not answered */
+    size_t spares_wanted;
+    size_t spares_least; /* since the last review: so many were never needed */
+    struct event *review;
+    struct event *ask; /* asks for sessions from the loop, as answers must not come below a call */
+    struct zygote_counts counts;
 };
 
-static int start_process(struct zygote *zygote, struct error *error);
+static void refill(struct zygote *zygote);
+static int start_current(struct zygote *zygote, struct error *error);
 
-/* ---- the list of executions ---- */
-
-static void append(struct zygote *zygote, struct execution *execution)
+static uint64_t now_us(void)
 {
-    struct execution_link *link = execution_link(execution);
-    link->previous = zygote->last;
-    link->next = NULL;
-    if (zygote->last != NULL)
-        execution_link(zygote->last)->next = execution;
-    else
-        zygote->first = execution;
-    zygote->last = execution;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-void zygote_forget(struct zygote *zygote, struct execution *execution)
+/* ---- those who wait ---- */
+
+static struct execution *take_waiter(struct zygote *zygote)
 {
-    struct execution_link *link = execution_link(execution);
-    if (link->previous != NULL)
-        execution_link(link->previous)->next = link->next;
-    else
-        zygote->first = link->next;
-    if (link->next != NULL)
-        execution_link(link->next)->previous = link->previous;
-    else
-        zygote->last = link->previous;
-    *link = (struct execution_link){NULL, NULL};
+    struct execution_waiter *waiter = TAILQ_FIRST(&zygote->waiters);
+    if (waiter == NULL)
+        return NULL;
+    zygote_forget(zygote, waiter);
+    return waiter->execution;
 }
 
-static struct execution *find_number(const struct zygote *zygote, uint64_t number)
+void zygote_forget(struct zygote *zygote, struct execution_waiter *waiter)
 {
-    for (struct execution *e = zygote->first; e != NULL; e = execution_link(e)->next) {
-        if (execution_number(e) == number)
-            return e;
-    }
-    return NULL;
+    TAILQ_REMOVE(&zygote->waiters, waiter, link);
+    waiter->waiting = false;
+    zygote->waiting--;
 }
 
-static struct execution *find_state(const struct zygote *zygote, enum execution_state state)
-{
-    for (struct execution *e = zygote->first; e != NULL; e = execution_link(e)->next) {
-        if (execution_state(e) == state)
-            return e;
-    }
-    return NULL;
-}
-
-/* ---- sending ---- */
-
-/* Sends what is waiting. A full socket is left: its replies will call this again. */
-static void send_waiting(struct zygote *zygote)
+static void refuse_waiters(struct zygote *zygote, const struct error *error)
 {
     struct execution *execution;
-    while (zygote->state == ZYGOTE_READY &&
-           (execution = find_state(zygote, EXECUTION_WAITING)) != NULL) {
-        const struct zygote_request request = {.execution = execution_number(execution)};
-        if (zygote_send_request(zygote->socket, &request, execution_descriptors(execution)) != 0)
-            return;
-        execution_was_sent(execution);
-    }
+    while ((execution = take_waiter(zygote)) != NULL)
+        execution_refused(execution, error);
 }
 
-/* ---- the process's end ---- */
+/* ---- spares ---- */
 
-static void close_process(struct zygote *zygote)
+static struct guest_child *take_spare(struct zygote *zygote)
 {
-    if (zygote->socket_event != NULL)
-        event_free(zygote->socket_event);
-    zygote->socket_event = NULL;
-    if (zygote->socket >= 0)
-        (void)close(zygote->socket);
-    zygote->socket = -1;
-    if (zygote->pid > 0) {
-        /* While it starts, its group is itself and the translators it runs; later its children,
-         * too, which are ended or left by whoever calls this. */
-        (void)kill(zygote->state == ZYGOTE_STARTING ? -zygote->pid : zygote->pid, SIGKILL);
-        while (waitpid(zygote->pid, NULL, 0) < 0 && errno == EINTR)
-            continue;
-    }
-    zygote->pid = -1;
+    struct spare *spare = TAILQ_FIRST(&zygote->spares);
+    if (spare == NULL)
+        return NULL;
+    struct guest_child *child = spare->child;
+    TAILQ_REMOVE(&zygote->spares, spare, link);
+    zygote->spare_count--;
+    free(spare);
+    return child;
 }
 
-static bool is_known(const struct zygote *zygote, pid_t pid)
+static void end_spares(struct zygote *zygote)
 {
-    for (struct execution *e = zygote->first; e != NULL; e = execution_link(e)->next) {
-        if (execution_pid(e) == pid)
-            return true;
-    }
-    return false;
+    struct guest_child *child;
+    while ((child = take_spare(zygote)) != NULL)
+        guest_child_end(child);
 }
 
-/* A zygote that died between forking a child and telling of it leaves a child of ours that nobody
- * knows. It is found in the kernel's list of our children by the zygote's process group. */
-static void end_strays(const struct zygote *zygote, pid_t group)
+static void drop_spare(struct spare *spare)
 {
-    char path[64];
-    int pid;
-    (void)snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
-        return;
-    while (fscanf(file, "%d", &pid) == 1) {
-        if (getpgid(pid) != group || is_known(zygote, pid))
-            continue;
-        (void)kill(pid, SIGKILL);
-        (void)waitpid(pid, NULL, 0);
-    }
-    (void)fclose(file);
+    struct zygote *zygote = spare->zygote;
+    TAILQ_REMOVE(&zygote->spares, spare, link);
+    zygote->spare_count--;
+    guest_child_end(spare->child);
+    free(spare);
 }
 
-static void fail_waiting(struct zygote *zygote, const struct error *error)
+/* A spare that has something to say could not begin: it says why, which is the same for all. */
+static void on_spare_frame(void *argument, enum guest_channel_kind kind, const uint8_t *bytes,
+                           size_t size)
 {
-    struct execution *execution;
-    while ((execution = find_state(zygote, EXECUTION_WAITING)) != NULL)
-        execution_failed(execution, error);
-}
-
-/* What was sent and not answered did not begin; it may be sent to the next process, once. */
-static void take_back_sent(struct zygote *zygote)
-{
-    static const struct error lost = {.kind = ERROR_INTERNAL,
-                                      .message = "the interpreter's process died while starting "
-                                                 "the program, twice; please report this"};
-    struct execution *execution;
-    while ((execution = find_state(zygote, EXECUTION_SENT)) != NULL) {
-        if (!execution_may_retry(execution))
-            execution_failed(execution, &lost);
-    }
-}
-
-static void process_failed(struct zygote *zygote, const struct error *error)
-{
-    close_process(zygote);
-    zygote->state = ZYGOTE_FAILED;
-    zygote->error = *error;
-    clock_gettime(CLOCK_MONOTONIC, &zygote->failed_at);
-    LOG(LOG_ERROR, "interpreter failed to start", log_text("interpreter", zygote->interpreter),
-        log_text("kind", error_kind_name(error->kind)), log_text("error", error->message));
-    fail_waiting(zygote, error);
-}
-
-static void process_died(struct zygote *zygote)
-{
-    bool was_ready = zygote->state == ZYGOTE_READY;
-    pid_t group = zygote->pid;
-    close_process(zygote);
-    end_strays(zygote, group);
+    struct spare *spare = argument;
+    struct zygote *zygote = spare->zygote;
+    struct run_report report;
     struct error error = ERROR_NONE;
-    if (!was_ready) {
-        error_set(&error, ERROR_INTERNAL, "the interpreter's process died while starting");
-        process_failed(zygote, &error);
-        return;
-    }
-    LOG(LOG_WARNING, "zygote died, starting another", log_text("interpreter", zygote->interpreter),
-        log_number("pid", group));
-    take_back_sent(zygote);
-    if (start_process(zygote, &error) != 0)
-        process_failed(zygote, &error);
+    if (kind != GUEST_CHANNEL_REPORT || run_report_read(bytes, size, &report) != 0 ||
+        report.kind != RUN_REPORT_FAILED)
+        error_set(&error, ERROR_INTERNAL, "a guest process spoke before it was asked");
+    else
+        error_set(&error, report.failure == ERROR_OK ? ERROR_INTERNAL : report.failure, "%.*s",
+                  (int)report.records_size, (const char *)report.records);
+    LOG(LOG_ERROR, "a guest process could not be made", log_text("error", error.message));
+    drop_spare(spare);
+    zygote->spares_wanted = 0; /* the next execution is told */
 }
 
-/* ---- replies ---- */
-
-static void on_reply(struct zygote *zygote, const struct zygote_reply *reply)
+static void on_spare_closed(void *argument)
 {
-    struct execution *execution = find_number(zygote, reply->execution);
-    switch (reply->kind) {
-    case ZYGOTE_REPLY_READY:
-        zygote->state = ZYGOTE_READY;
-        LOG(LOG_INFO, "interpreter ready", log_text("interpreter", zygote->interpreter),
-            log_number("pid", zygote->pid));
-        break;
-    case ZYGOTE_REPLY_FAILED:
-        process_failed(zygote, &reply->error);
-        return;
-    case ZYGOTE_REPLY_STARTED:
-        if (execution != NULL && execution_state(execution) == EXECUTION_SENT)
-            execution_began(execution, reply->pid);
-        break;
-    case ZYGOTE_REPLY_REFUSED:
-        if (execution != NULL)
-            execution_failed(execution, &reply->error);
-        break;
-    default:
-        break;
-    }
-    send_waiting(zygote);
+    struct spare *spare = argument;
+    struct zygote *zygote = spare->zygote;
+    LOG(LOG_WARNING, "a waiting guest process ended",
+        log_number("pid", guest_child_pid(spare->child)));
+    drop_spare(spare);
+    refill(zygote);
 }
 
-static void on_socket(evutil_socket_t fd, short what, void *argument)
+static void keep_spare(struct zygote *zygote, struct guest_child *child)
+{
+    struct spare *spare = calloc(1, sizeof(*spare));
+    if (spare == NULL) {
+        guest_child_end(child);
+        return;
+    }
+    spare->zygote = zygote;
+    spare->child = child;
+    const struct guest_child_listener listener = {
+        .frame = on_spare_frame, .closed = on_spare_closed, .argument = spare};
+    guest_child_listen(child, &listener);
+    TAILQ_INSERT_TAIL(&zygote->spares, spare, link);
+    zygote->spare_count++;
+}
+
+/* Asks for as many forks as are missing; what cannot be asked now is left for the next reply or
+ * request. How many processes there are or will be that nobody has yet. */
+static size_t ask_for_forks(struct zygote *zygote, struct error *error)
+{
+    size_t wanted = zygote->waiting + zygote->spares_wanted;
+    size_t coming = zygote->spare_count + zygote->spares_coming;
+    for (; coming < wanted; coming++) {
+        if (zygote_connection_fork(zygote->current, NULL, 0, NULL, NULL, error) != 0)
+            break;
+        zygote->spares_coming++;
+        zygote->current_forks++;
+    }
+    return coming;
+}
+
+static void refill(struct zygote *zygote)
+{
+    struct error error = ERROR_NONE;
+    if (zygote->state == ZYGOTE_READY && ask_for_forks(zygote, &error) == 0)
+        refuse_waiters(zygote, &error);
+}
+
+static void on_review(evutil_socket_t fd, short what, void *argument)
 {
     struct zygote *zygote = argument;
-    struct zygote_reply reply;
+    (void)fd;
     (void)what;
-    ssize_t size = recv(fd, &reply, sizeof(reply), MSG_DONTWAIT);
-    if (size < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (size != (ssize_t)sizeof(reply)) {
-        process_died(zygote);
-        return;
+    if (zygote->spares_least > 0 && zygote->spares_wanted > SPARES_MINIMUM) {
+        zygote->spares_wanted--;
+        if (zygote->spare_count > zygote->spares_wanted)
+            guest_child_end(take_spare(zygote));
     }
-    reply.error.message[sizeof(reply.error.message) - 1] = '\0';
-    on_reply(zygote, &reply);
+    zygote->spares_least = zygote->spare_count;
 }
 
-/* ---- starting ---- */
+/* ---- sessions ---- */
 
-struct command {
-    char *arguments[ARGUMENTS_MAX];
-    size_t count;
-    char parent[16];
-};
-
-static int build_command(const struct zygote *zygote, struct command *command, struct error *error)
+static void take_fork(struct zygote *zygote, struct zygote_fork *fork)
 {
-    if (2 * (zygote->allowed_path_count + zygote->variable_count) + 8 > ARGUMENTS_MAX)
-        return error_set(error, ERROR_INVALID_REQUEST,
-                         "too many wasi.allowed_paths and wasi.env_vars together (250 at most)");
-    (void)snprintf(command->parent, sizeof(command->parent), "%d", (int)getpid());
-    command->count = 0;
-    command->arguments[command->count++] = "shannon";
-    command->arguments[command->count++] = "zygote";
-    command->arguments[command->count++] = command->parent;
-    command->arguments[command->count++] = zygote->interpreter;
-    for (size_t i = 0; i < zygote->allowed_path_count; i++) {
-        command->arguments[command->count++] = "--allow-read";
-        command->arguments[command->count++] = zygote->allowed_paths[i];
+    TAILQ_REMOVE(&zygote->forks, fork, link);
+    fork->waiting = false;
+    if (fork->state_fd >= 0)
+        (void)close(fork->state_fd);
+    fork->state_fd = -1;
+}
+
+static void refuse_session(struct zygote *zygote, struct zygote_fork *fork,
+                           const struct error *error)
+{
+    take_fork(zygote, fork);
+    fork->refused(fork->argument, error);
+}
+
+static void refuse_sessions(struct zygote *zygote, const struct error *error)
+{
+    struct zygote_fork *fork;
+    while ((fork = TAILQ_FIRST(&zygote->forks)) != NULL)
+        refuse_session(zygote, fork, error);
+}
+
+static void ask_for_session(struct zygote *zygote, struct zygote_fork *fork)
+{
+    struct error error = ERROR_NONE;
+    const struct memory_image *image = fork->image;
+    const int descriptors[] = {fork->save_fds[0], fork->save_fds[1], fork->state_fd,
+                               image == NULL ? -1 : image->fd};
+    size_t count = image == NULL ? 2 : 4;
+    if (zygote->image == NULL)
+        error_set(&error, ERROR_INVALID_REQUEST,
+                  "this interpreter cannot keep sessions: only one that was built by `make "
+                  "interpreter` can");
+    else if (zygote_connection_fork(zygote->current, descriptors, count,
+                                    image == NULL ? NULL : image->id, fork, &error) == 0)
+        fork->asked = true;
+    if (fork->asked)
+        zygote->current_forks++;
+    else
+        refuse_session(zygote, fork, &error);
+}
+
+static void ask_for_sessions(struct zygote *zygote)
+{
+    struct zygote_fork *fork;
+    struct zygote_fork *next;
+    for (fork = TAILQ_FIRST(&zygote->forks); fork != NULL; fork = next) {
+        next = TAILQ_NEXT(fork, link);
+        if (!fork->asked)
+            ask_for_session(zygote, fork);
     }
-    for (size_t i = 0; i < zygote->variable_count; i++) {
-        command->arguments[command->count++] = "--env";
-        command->arguments[command->count++] = zygote->variables[i];
+}
+
+static void answer_session(struct zygote *zygote, struct zygote_fork *fork,
+                           struct guest_child *child, const struct error *error)
+{
+    if (child == NULL) {
+        refuse_session(zygote, fork, error);
+        return;
     }
-    command->arguments[command->count] = NULL;
+    zygote->counts.forks++;
+    take_fork(zygote, fork);
+    fork->given(fork->argument, child, zygote->image);
+}
+
+static int wake(struct zygote *zygote, struct error *error);
+
+int zygote_fork_ask(struct zygote *zygote, struct zygote_fork *fork, struct error *error)
+{
+    if (wake(zygote, error) != 0)
+        return -1;
+    if (fork->state_fd >= 0) {
+        fork->state_fd = fcntl(fork->state_fd, F_DUPFD_CLOEXEC, 0);
+        if (fork->state_fd < 0)
+            return error_set_errno(error, ERROR_INTERNAL, errno,
+                                   "cannot hold a session's state open");
+    }
+    TAILQ_INSERT_TAIL(&zygote->forks, fork, link);
+    fork->waiting = true;
+    fork->asked = false;
+    if (zygote->state == ZYGOTE_READY) /* otherwise when it is */
+        event_active(zygote->ask, EV_TIMEOUT, 0);
     return 0;
 }
 
-/* The zygote's environment is a list of its own: no key of the service's gets into its memory. */
-static size_t build_environment(char *environment[], char *texts[])
+void zygote_fork_forget(struct zygote *zygote, struct zygote_fork *fork)
 {
-    static const char *const names[] = {
-        "PATH",   "HOME",         "XDG_CACHE_HOME", "SHANNON_CACHE_DIR",
-        "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS"};
-    size_t count = 0;
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        const char *value = getenv(names[i]);
-        if (value != NULL && asprintf(&texts[count], "%s=%s", names[i], value) >= 0) {
-            environment[count] = texts[count];
-            count++;
-        }
-    }
-    environment[count] = NULL;
-    return count;
+    if (!fork->waiting)
+        return;
+    if (fork->asked && zygote->current != NULL)
+        zygote_connection_forget(zygote->current, fork);
+    take_fork(zygote, fork);
 }
 
-static int spawn(struct zygote *zygote, const struct command *command, int socket,
-                 struct error *error)
+static void on_ask(evutil_socket_t fd, short what, void *argument)
 {
-    char *environment[16];
-    char *texts[16];
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    size_t count = build_environment(environment, texts);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attributes);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, socket, ZYGOTE_SOCKET_FD);
-    posix_spawn_file_actions_addclosefrom_np(&actions, ZYGOTE_SOCKET_FD + 1);
-    /* A process group of its own: a terminal's Ctrl-C is the service's to answer, and its children
-     * can be told from others. */
-    posix_spawnattr_setpgroup(&attributes, 0);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
-    int status = posix_spawn(&zygote->pid, "/proc/self/exe", &actions, &attributes,
-                             command->arguments, environment);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    for (size_t i = 0; i < count; i++)
-        free(texts[i]);
-    if (status == 0)
-        return 0;
-    zygote->pid = -1;
-    return error_set_errno(error, ERROR_INTERNAL, status, "cannot start the interpreter's process");
+    struct zygote *zygote = argument;
+    (void)fd;
+    (void)what;
+    if (zygote->state == ZYGOTE_READY)
+        ask_for_sessions(zygote);
 }
 
-static int start_process(struct zygote *zygote, struct error *error)
+/* ---- processes ---- */
+
+static bool replacement_is_due(const struct zygote *zygote)
 {
-    struct command command;
-    int ends[2];
-    if (build_command(zygote, &command, error) != 0)
-        return -1;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-        return error_set_errno(error, ERROR_INTERNAL, errno, "cannot make a socket pair");
-    /* dup2 onto itself would leave FD_CLOEXEC set. */
-    if (ends[1] == ZYGOTE_SOCKET_FD)
-        (void)fcntl(ends[1], F_SETFD, 0);
-    int result = spawn(zygote, &command, ends[1], error);
-    (void)close(ends[1]);
-    zygote->socket = ends[0];
-    if (result == 0) {
-        (void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
-        zygote->socket_event =
-            event_new(zygote->loop, ends[0], EV_READ | EV_PERSIST, on_socket, zygote);
-        if (zygote->socket_event == NULL || event_add(zygote->socket_event, NULL) != 0)
-            result = error_set(error, ERROR_INTERNAL, "cannot watch the interpreter's process");
+    return zygote->replace || (zygote->options.forks_maximum > 0 &&
+                               zygote->current_forks >= zygote->options.forks_maximum);
+}
+
+static struct zygote_connection *start_process(struct zygote *zygote, struct error *error);
+
+/* Another process is started beside the present one, and takes over when it is ready. */
+static void replace_if_due(struct zygote *zygote)
+{
+    struct error error = ERROR_NONE;
+    if (zygote->state != ZYGOTE_READY || zygote->next != NULL || !replacement_is_due(zygote))
+        return;
+    zygote->next = start_process(zygote, &error);
+    if (zygote->next == NULL)
+        LOG(LOG_WARNING, "the zygote cannot be replaced", log_text("error", error.message));
+}
+
+/* What was asked of a process that is gone is asked of the one that came in its place. */
+static void forget_answers(struct zygote *zygote)
+{
+    struct zygote_fork *fork;
+    zygote->spares_coming = 0;
+    TAILQ_FOREACH(fork, &zygote->forks, link)
+    fork->asked = false;
+}
+
+static void become_ready(struct zygote *zygote, const struct zygote_reply *reply)
+{
+    BUFFER_LOCAL struct buffer walls = BUFFER_EMPTY;
+    BUFFER_LOCAL struct buffer missing = BUFFER_EMPTY;
+    zygote->state = ZYGOTE_READY;
+    zygote->walls = reply->walls;
+    memcpy(zygote->interpreter, reply->interpreter, sizeof(zygote->interpreter));
+    zygote->interpreter_known = true;
+    zygote->current_forks = 0;
+    zygote->replace = false;
+    if (zygote->spares_wanted == 0)
+        zygote->spares_wanted = SPARES_MINIMUM < zygote->options.spares_maximum
+                                    ? SPARES_MINIMUM
+                                    : zygote->options.spares_maximum;
+    (void)walls_append_names(&walls, reply->walls);
+    (void)walls_append_names(&missing, WALLS_ALL & ~reply->walls);
+    LOG(LOG_INFO, "interpreter ready", log_text("interpreter", zygote->options.interpreter),
+        log_number("pid", zygote_connection_pid(zygote->current)),
+        log_text("walls", buffer_text(&walls)), log_text("walls_missing", buffer_text(&missing)));
+    refill(zygote);
+    ask_for_sessions(zygote);
+}
+
+static void on_ready(void *argument, struct zygote_connection *connection,
+                     const struct zygote_reply *reply, int image)
+{
+    struct zygote *zygote = argument;
+    zygote->image = memory_image_unref(zygote->image);
+    if (image >= 0 && reply->keeps_sessions != 0)
+        zygote->image = memory_image_new(reply->image, image);
+    else if (image >= 0)
+        (void)close(image);
+    if (connection == zygote->next) {
+        LOG(LOG_INFO, "another zygote takes over",
+            log_number("former", zygote_connection_pid(zygote->current)));
+        zygote_connection_end(zygote->current);
+        end_spares(zygote);
+        forget_answers(zygote);
+        zygote->current = zygote->next;
+        zygote->next = NULL;
     }
-    if (result != 0) {
-        close_process(zygote);
-        return -1;
+    become_ready(zygote, reply);
+}
+
+static void on_forked(void *argument, void *fork_argument, struct guest_child *child,
+                      const struct error *error)
+{
+    struct zygote *zygote = argument;
+    if (fork_argument != NULL) {
+        answer_session(zygote, fork_argument, child, error);
+        return;
     }
+    zygote->spares_coming--;
+    struct execution *execution = take_waiter(zygote);
+    if (child == NULL) {
+        LOG(LOG_ERROR, "the zygote could not fork", log_text("error", error->message));
+        if (execution != NULL)
+            execution_refused(execution, error);
+        return;
+    }
+    zygote->counts.forks++;
+    if (execution != NULL)
+        execution_given(execution, child);
+    else
+        keep_spare(zygote, child);
+    refill(zygote);
+    replace_if_due(zygote);
+}
+
+/* Nothing more can be had until somebody asks again. */
+static void fail(struct zygote *zygote, const struct error *error)
+{
+    zygote->state = ZYGOTE_FAILED;
+    zygote->error = *error;
+    zygote->failed_us = now_us();
+    LOG(LOG_ERROR, "interpreter failed to start",
+        log_text("interpreter", zygote->options.interpreter),
+        log_text("kind", error_kind_name(error->kind)), log_text("error", error->message));
+    refuse_waiters(zygote, error);
+    refuse_sessions(zygote, error);
+}
+
+static void on_next_gone(struct zygote *zygote, const struct error *error)
+{
+    LOG(LOG_WARNING, "the zygote that was to take over did not start",
+        log_text("error", error->message));
+    zygote_connection_end(zygote->next);
+    zygote->next = NULL;
+    /* The present one goes on for as long again. */
+    zygote->current_forks = 0;
+    zygote->replace = false;
+}
+
+static void on_current_gone(struct zygote *zygote, const struct error *said)
+{
+    struct error error = *said;
+    bool was_ready = zygote->state == ZYGOTE_READY;
+    pid_t pid = zygote_connection_pid(zygote->current);
+    zygote_connection_end(zygote->current);
+    zygote->current = NULL;
+    end_spares(zygote);
+    forget_answers(zygote);
+    if (!was_ready) {
+        error_set(&error, ERROR_INTERNAL, "the interpreter's process died while starting");
+        fail(zygote, &error);
+        return;
+    }
+    LOG(LOG_WARNING, "zygote died, starting another",
+        log_text("interpreter", zygote->options.interpreter), log_number("pid", pid));
+    error = ERROR_NONE;
+    if (start_current(zygote, &error) != 0)
+        fail(zygote, &error);
+}
+
+static void on_gone(void *argument, struct zygote_connection *connection, const struct error *error)
+{
+    struct zygote *zygote = argument;
+    if (connection == zygote->next)
+        on_next_gone(zygote, error);
+    else
+        on_current_gone(zygote, error);
+}
+
+static struct zygote_connection *start_process(struct zygote *zygote, struct error *error)
+{
+    const struct zygote_connection_listener listener = {
+        .ready = on_ready, .forked = on_forked, .gone = on_gone, .argument = zygote};
+    struct zygote_connection *connection =
+        zygote_connection_start(zygote->loop, &zygote->options, &listener, error);
+    if (connection != NULL)
+        zygote->counts.starts++;
+    return connection;
+}
+
+/* One that was to take over just does so. */
+static int start_current(struct zygote *zygote, struct error *error)
+{
+    zygote->current = zygote->next != NULL ? zygote->next : start_process(zygote, error);
+    zygote->next = NULL;
+    if (zygote->current == NULL)
+        return -1;
     zygote->state = ZYGOTE_STARTING;
     return 0;
 }
 
-static void free_list(char **list, size_t count)
+/* ---- construction ---- */
+
+static void free_list(const char *const *list, size_t count)
 {
     for (size_t i = 0; list != NULL && i < count; i++)
-        free(list[i]);
-    free(list);
+        free((char *)list[i]);
+    free((void *)list);
 }
 
-static char **copy_list(const char *const *list, size_t count)
+static const char *const *copy_list(const char *const *list, size_t count)
 {
     char **copy = calloc(count + 1, sizeof(*copy));
     for (size_t i = 0; copy != NULL && i < count; i++) {
         copy[i] = strdup(list[i]);
         if (copy[i] == NULL) {
-            free_list(copy, i);
+            free_list((const char *const *)copy, i);
             return NULL;
         }
     }
-    return copy;
+    return (const char *const *)copy;
 }
 
 static void zygote_free(struct zygote *zygote)
 {
-    free(zygote->interpreter);
-    free_list(zygote->allowed_paths, zygote->allowed_path_count);
-    free_list(zygote->variables, zygote->variable_count);
+    if (zygote->review != NULL)
+        event_free(zygote->review);
+    if (zygote->ask != NULL)
+        event_free(zygote->ask);
+    memory_image_unref(zygote->image);
+    free((char *)zygote->options.interpreter);
+    free_list(zygote->options.allowed_paths, zygote->options.allowed_path_count);
+    free_list(zygote->options.variables, zygote->options.variable_count);
     free(zygote);
+}
+
+static int copy_options(struct zygote *zygote, const struct zygote_options *options)
+{
+    zygote->options = *options;
+    zygote->options.interpreter = strdup(options->interpreter);
+    zygote->options.allowed_paths = copy_list(options->allowed_paths, options->allowed_path_count);
+    zygote->options.variables = copy_list(options->variables, options->variable_count);
+    return zygote->options.interpreter == NULL || zygote->options.allowed_paths == NULL ||
+                   zygote->options.variables == NULL
+               ? -1
+               : 0;
 }
 
 struct zygote *zygote_start(struct event_base *loop, const struct zygote_options *options,
                             struct error *error)
 {
+    const struct timeval review = {.tv_sec = REVIEW_SECONDS};
     if (access(options->interpreter, R_OK) != 0) {
         error_set_errno(error, ERROR_INTERPRETER_NOT_FOUND, errno,
                         "Python WASI interpreter not found: %s", options->interpreter);
@@ -399,19 +548,18 @@ struct zygote *zygote_start(struct event_base *loop, const struct zygote_options
         return NULL;
     }
     zygote->loop = loop;
-    zygote->pid = -1;
-    zygote->socket = -1;
-    zygote->interpreter = strdup(options->interpreter);
-    zygote->allowed_paths = copy_list(options->allowed_paths, options->allowed_path_count);
-    zygote->allowed_path_count = options->allowed_path_count;
-    zygote->variables = copy_list(options->variables, options->variable_count);
-    zygote->variable_count = options->variable_count;
-    if (zygote->interpreter == NULL || zygote->allowed_paths == NULL || zygote->variables == NULL) {
+    TAILQ_INIT(&zygote->waiters);
+    TAILQ_INIT(&zygote->spares);
+    TAILQ_INIT(&zygote->forks);
+    zygote->review = event_new(loop, -1, EV_PERSIST, on_review, zygote);
+    zygote->ask = event_new(loop, -1, 0, on_ask, zygote);
+    if (copy_options(zygote, options) != 0 || zygote->review == NULL || zygote->ask == NULL ||
+        event_add(zygote->review, &review) != 0) {
         error_set(error, ERROR_INTERNAL, "out of memory");
         zygote_free(zygote);
         return NULL;
     }
-    if (start_process(zygote, error) != 0) {
+    if (start_current(zygote, error) != 0) {
         zygote_free(zygote);
         return NULL;
     }
@@ -420,27 +568,49 @@ struct zygote *zygote_start(struct event_base *loop, const struct zygote_options
 
 /* ---- the public rest ---- */
 
-static bool failed_just_now(const struct zygote *zygote)
+/* One that comes when no spare is there was not foreseen: then there shall be more of them. */
+static void note_demand(struct zygote *zygote)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    int64_t elapsed = (now.tv_sec - zygote->failed_at.tv_sec) * 1000 +
-                      (now.tv_nsec - zygote->failed_at.tv_nsec) / 1000000;
-    return elapsed < RESTART_PAUSE_MS;
+    if (zygote->spare_count < zygote->spares_least)
+        zygote->spares_least = zygote->spare_count;
+    if (zygote->spare_count == 0 && zygote->spares_wanted < zygote->options.spares_maximum)
+        zygote->spares_wanted++;
 }
 
-int zygote_submit(struct zygote *zygote, struct execution *execution, struct error *error)
+/* Starts a process where there is none. */
+static int wake(struct zygote *zygote, struct error *error)
 {
-    if (zygote->state == ZYGOTE_FAILED) {
-        if (failed_just_now(zygote))
-            return error_set(error, zygote->error.kind, "%s", zygote->error.message);
-        if (start_process(zygote, error) != 0)
-            return -1;
+    if (zygote->state != ZYGOTE_FAILED)
+        return 0;
+    if (now_us() - zygote->failed_us < RESTART_PAUSE_US)
+        return error_set(error, zygote->error.kind, "%s", zygote->error.message);
+    return start_current(zygote, error);
+}
+
+int zygote_ask(struct zygote *zygote, struct execution_waiter *waiter, struct error *error)
+{
+    struct error failure = ERROR_NONE;
+    if (wake(zygote, error) != 0)
+        return -1;
+    note_demand(zygote);
+    TAILQ_INSERT_TAIL(&zygote->waiters, waiter, link);
+    waiter->waiting = true;
+    zygote->waiting++;
+    struct guest_child *child = take_spare(zygote);
+    if (child != NULL)
+        execution_given(take_waiter(zygote), child);
+    if (zygote->state == ZYGOTE_READY && ask_for_forks(zygote, &failure) == 0 && waiter->waiting) {
+        zygote_forget(zygote, waiter); /* nothing is coming at all */
+        return error_set(error, failure.kind, "%s", failure.message);
     }
-    execution_set_number(execution, ++zygote->last_number);
-    append(zygote, execution);
-    send_waiting(zygote);
     return 0;
+}
+
+void zygote_suspect(struct zygote *zygote)
+{
+    LOG(LOG_WARNING, "a guest process failed without a reason; the zygote is replaced");
+    zygote->replace = true;
+    replace_if_due(zygote);
 }
 
 struct event_base *zygote_loop(const struct zygote *zygote)
@@ -460,18 +630,43 @@ const struct error *zygote_error(const struct zygote *zygote)
 
 pid_t zygote_pid(const struct zygote *zygote)
 {
-    return zygote->pid;
+    return zygote->current == NULL ? -1 : zygote_connection_pid(zygote->current);
+}
+
+struct zygote_counts zygote_counts(const struct zygote *zygote)
+{
+    struct zygote_counts counts = zygote->counts;
+    counts.spares = zygote->spare_count;
+    counts.spares_wanted = zygote->spares_wanted;
+    counts.waiting = zygote->waiting;
+    return counts;
+}
+
+wall_set zygote_walls(const struct zygote *zygote)
+{
+    return zygote->walls;
+}
+
+const uint8_t *zygote_interpreter(const struct zygote *zygote)
+{
+    return zygote->interpreter_known ? zygote->interpreter : NULL;
 }
 
 void zygote_stop(struct zygote *zygote)
 {
+    struct error error = ERROR_NONE;
     if (zygote == NULL)
         return;
-    pid_t group = zygote->pid;
     /* First the process, so that it forks no further child. */
-    close_process(zygote);
-    end_strays(zygote, group);
-    while (zygote->first != NULL)
-        execution_end_now(zygote->first);
+    if (zygote->current != NULL)
+        zygote_connection_end(zygote->current);
+    if (zygote->next != NULL)
+        zygote_connection_end(zygote->next);
+    zygote->current = zygote->next = NULL;
+    zygote->state = ZYGOTE_FAILED;
+    end_spares(zygote);
+    error_set(&error, ERROR_KILLED, "the service is stopping");
+    refuse_waiters(zygote, &error);
+    refuse_sessions(zygote, &error);
     zygote_free(zygote);
 }

@@ -1,15 +1,19 @@
 /* The zygote: one process per interpreter that has loaded and initialised it, and that forks a
- * child for every execution.
+ * guest process for every execution.
  *
  * It is executed afresh (`shannon zygote`, so it shares no secret and no address layout with the
- * service), and it runs no guest program itself. When it dies it is started again at the next
- * execution.
+ * service), and it runs no program itself. Guest processes are forked ahead of the requests and
+ * wait; how many follows how many are asked for. When the zygote dies it is started again; what its
+ * forks have in common (address layout, hash secret) is renewed by replacing it after a number of
+ * forks, and after any failure that nobody can explain.
  */
 #ifndef SHANNON_SANDBOX_ZYGOTE_H
 #define SHANNON_SANDBOX_ZYGOTE_H
 
 #include "base/error.h"
+#include "sandbox/walls.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -24,6 +28,11 @@ struct zygote_options {
     size_t allowed_path_count;
     const char *const *variables; /* NAME=VALUE in the environment of every execution; copied */
     size_t variable_count;
+    uint64_t timeout_ms;    /* the most that an execution may ask for */
+    uint64_t memory_bytes;  /* the same */
+    uint64_t state_bytes;   /* the most that a session's state may take */
+    size_t spares_maximum;  /* guest processes that wait, at most; at least 1 */
+    uint64_t forks_maximum; /* after so many the process is replaced; 0: never */
 };
 
 /* Starts the process and returns at once; the interpreter is ready some time later (executions
@@ -46,8 +55,25 @@ const struct error *zygote_error(const struct zygote *zygote);
 /* The process, or -1 when none lives. */
 pid_t zygote_pid(const struct zygote *zygote);
 
-/* Ends the process and every execution that is under way (their `done` is called with ERROR_KILLED
- * before this returns). Accepts NULL. */
+/* Counts, for metrics and tests. */
+struct zygote_counts {
+    size_t spares;        /* guest processes that wait for a request */
+    size_t spares_wanted; /* how many there would be, had nothing just been asked for */
+    size_t waiting;       /* executions that wait for a guest process */
+    uint64_t forks;       /* guest processes made, ever */
+    uint64_t starts;      /* zygote processes started, ever */
+};
+
+struct zygote_counts zygote_counts(const struct zygote *zygote);
+
+/* The walls around its guest processes; of a zygote that is or was ready. */
+wall_set zygote_walls(const struct zygote *zygote);
+
+/* SHA-256 of the interpreter, INTERPRETER_DIGEST_SIZE bytes; NULL while it is not known. */
+const uint8_t *zygote_interpreter(const struct zygote *zygote);
+
+/* Ends the process and the guest processes that wait. Executions that wait are ended (their `done`
+ * is called with ERROR_KILLED before this returns); those that run go on. Accepts NULL. */
 void zygote_stop(struct zygote *zygote);
 
 #endif

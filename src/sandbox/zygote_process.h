@@ -4,9 +4,19 @@
 
 #include "sandbox/guest.h"
 
-/* Loads and initialises the interpreter, says so on ZYGOTE_SOCKET_FD, and forks a child for every
- * request until the socket closes. `parent` is the service's process; when it dies, so does this
- * one. Returns the exit status of the process. */
-int zygote_process_main(const struct guest_options *options, int parent);
+#include <stdint.h>
+#include <sys/types.h>
+
+struct zygote_process_options {
+    struct guest_options guest;
+    pid_t service;         /* when it dies, so does the zygote */
+    uint64_t timeout_ms;   /* the most wall time that a run may be given */
+    uint64_t memory_bytes; /* the most memory */
+    uint64_t state_bytes;  /* the most that a session's state may take */
+};
+
+/* Loads and initialises the interpreter, says so on ZYGOTE_SOCKET_FD, and forks a guest process for
+ * each request until the socket closes. Returns the exit status of the process. */
+int zygote_process_main(const struct zygote_process_options *options);
 
 #endif

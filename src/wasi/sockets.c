@@ -10,7 +10,9 @@ static uint32_t refuse(struct wasi_host *host, uint32_t fd)
     uint32_t failure = descriptor_find(host, fd, 0, &descriptor);
     if (failure != WASI_ERRNO_SUCCESS)
         return failure;
-    return descriptor->kind == DESCRIPTOR_STANDARD ? WASI_ERRNO_NOTSUP : WASI_ERRNO_NOTSOCK;
+    bool standard =
+        descriptor->kind == DESCRIPTOR_STANDARD || descriptor->kind == DESCRIPTOR_STREAM;
+    return standard ? WASI_ERRNO_NOTSUP : WASI_ERRNO_NOTSOCK;
 }
 
 uint32_t preview1_sock_accept(void *context, uint32_t fd, uint32_t flags, uint32_t result)

@@ -1,5 +1,6 @@
 /* The list behind src/wasi/syscalls.h. Invariant: a marked call is never made, whatever the guest
- * asks for, unless there is a writable preopen. */
+ * asks for, unless there is a writable preopen of the host's. Scratch is memory: it makes none but
+ * to ask the time. */
 #include "wasi/syscalls.h"
 
 #include <fcntl.h>
@@ -27,6 +28,7 @@ const struct wasi_syscall wasi_syscalls[] = {
     {SYS_clock_gettime, false, 0, "clock_time_get, poll_oneoff, where the vDSO does not answer"},
     {SYS_clock_getres, false, 0, "clock_res_get, where the vDSO does not answer"},
     {SYS_ppoll, false, 0, "poll_oneoff, and waiting on standard descriptors"},
+    {SYS_rt_sigprocmask, false, 0, "so that no interrupt comes between looking and waiting"},
     {SYS_ioctl, false, FIONREAD, "poll_oneoff: bytes to read"},
     {SYS_sched_yield, false, 0, "sched_yield"},
     {SYS_ftruncate, true, 0, "fd_filestat_set_size"},

@@ -17,13 +17,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define EXPORT(name) __attribute__((export_name(#name)))
 
-void __wasm_call_ctors(void);
+/* Where programs run when the host grants such a folder. */
+#define WORKING_FOLDER "/workspace"
 
-static PyObject *run_function; /* shannon_runner.run, once initialised */
-static uint8_t *result;        /* the last run's records */
+void __wasm_call_ctors(void);
+size_t _PySignal_InterruptWords(volatile void *words[4]); /* patches/python-interrupt-words.patch */
+int _PyGC_MakeHeapImmortal(void);                         /* patches/python-immortal-objects.patch */
+void sqlite3_randomness(int size, void *bytes);
+
+static PyObject *run_function;     /* shannon_runner.run, once initialised */
+static PyObject *refresh_function; /* shannon_runner.refresh */
+static uint8_t *result;            /* the last run's records */
 static uint32_t result_size;
 
 /* ---- start-up ---- */
@@ -33,11 +41,13 @@ EXPORT(shannon_abi_version) uint32_t shannon_abi_version(void)
     return SHANNON_ABI_VERSION;
 }
 
-static bool start_python(void)
+static bool start_python(uint32_t flags)
 {
     PyConfig config;
     PyConfig_InitPythonConfig(&config);
     config.parse_argv = 0;
+    if (flags & SHANNON_INITIALIZE_UNBUFFERED)
+        config.buffered_stdio = 0;
     config.install_signal_handlers =
         1; /* KeyboardInterrupt's default handler, as `python` has it */
     char *arguments[] = {(char *)""};
@@ -55,19 +65,46 @@ static bool start_python(void)
     return true;
 }
 
+/* The free places in the memory that start-up used are scattered over it, and each object that a
+ * program puts into one makes a whole page differ from the image. With these taken, programs begin
+ * on pages that hold nothing else. What is taken is never given back. */
+static void take_free_places(void)
+{
+    /* Objects/obmalloc.c: blocks of up to 512 bytes, by multiples of 8, in pools of 4 KiB that begin
+     * with the number of blocks in use. */
+    for (size_t size = 8; size <= 512; size += 8) {
+        uint32_t *block;
+        do
+            block = PyObject_Malloc(size);
+        while (block != NULL && *(uint32_t *)((uintptr_t)block & ~(uintptr_t)4095) > 1);
+        PyObject_Free(block);
+    }
+}
+
+static bool preload(PyObject *runner)
+{
+    PyObject *done = PyObject_CallMethod(runner, "preload", NULL);
+    Py_XDECREF(done);
+    if (done == NULL)
+        return false;
+    take_free_places();
+    if (_PyGC_MakeHeapImmortal() == 0)
+        return true;
+    PyErr_NoMemory();
+    return false;
+}
+
 static bool import_runner(uint32_t flags)
 {
     PyObject *runner = PyImport_ImportModule("_shannon_runner");
     if (runner == NULL)
         return false;
     run_function = PyObject_GetAttrString(runner, "run");
-    PyObject *done = Py_None;
-    Py_INCREF(done);
-    if (run_function != NULL && (flags & SHANNON_INITIALIZE_PRELOAD))
-        Py_SETREF(done, PyObject_CallMethod(runner, "preload", NULL));
+    refresh_function = PyObject_GetAttrString(runner, "refresh");
+    bool done = run_function != NULL && refresh_function != NULL &&
+                ((flags & SHANNON_INITIALIZE_PRELOAD) == 0 || preload(runner));
     Py_DECREF(runner);
-    Py_XDECREF(done);
-    return run_function != NULL && done != NULL;
+    return done;
 }
 
 EXPORT(shannon_initialize) int32_t shannon_initialize(uint32_t flags)
@@ -79,13 +116,36 @@ EXPORT(shannon_initialize) int32_t shannon_initialize(uint32_t flags)
     }
     called = true;
     __wasm_call_ctors();
-    if (!start_python())
+    (void)chdir(WORKING_FOLDER); /* stays in "/" where there is none */
+    if (!start_python(flags))
         return 1;
     if (!import_runner(flags)) {
         PyErr_Print();
         return 1;
     }
     return 0;
+}
+
+EXPORT(shannon_refresh) int32_t shannon_refresh(void)
+{
+    if (refresh_function == NULL)
+        return 1;
+    sqlite3_randomness(0, NULL); /* it seeds itself anew when it is next asked */
+    PyObject *done = PyObject_CallNoArgs(refresh_function);
+    if (done == NULL)
+        PyErr_Print();
+    Py_XDECREF(done);
+    return done == NULL ? 1 : 0;
+}
+
+EXPORT(shannon_interrupt_words) const void *shannon_interrupt_words(void)
+{
+    static struct shannon_interrupt_words words;
+    volatile void *addresses[4];
+    words.count = (uint32_t)_PySignal_InterruptWords(addresses);
+    for (uint32_t i = 0; i < words.count; i++)
+        words.addresses[i] = (uint32_t)(uintptr_t)addresses[i];
+    return &words;
 }
 
 /* ---- requests ---- */

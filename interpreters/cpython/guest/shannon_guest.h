@@ -1,5 +1,5 @@
 /*
- * The reactor interface of python-3.11.wasm, version 1.
+ * The reactor interface of python-3.11.wasm, version 2.
  *
  * The file is an ordinary WASI command: `_start` behaves as `python` does. Beside it the module
  * exports the functions below, with which a host starts Python once and then runs any number of
@@ -17,6 +17,13 @@
  * - shannon_initialize, (flags) -> i32: once, first, instead of `_start`. flags:
  * SHANNON_INITIALIZE_*. 0 on success; otherwise a message is on descriptor 2 and the instance must
  * be thrown away.
+ * - shannon_refresh, () -> i32: makes an instance that is a copy of another differ from its
+ * siblings wherever they would produce the same "unique" values: random, uuid, names of temporary
+ * files, SQLite's random(). 0 on success; otherwise nothing may be run in this copy.
+ * - shannon_interrupt_words, () -> i32: the guest address of a struct shannon_interrupt_words. A
+ *   host that writes 1 into each word, in their order, at any moment of a run, raises
+ *   KeyboardInterrupt in the program, as PyErr_SetInterrupt() does; a host call that waits must
+ *   return EINTR then. The address stays the same for the life of the instance and its copies.
  * - shannon_allocate, (size) -> i32: the guest address of `size` fresh bytes for one request, or 0
  *   when the guest is out of memory. They are the guest's again once shannon_run is called.
  * - shannon_run, (address, size) -> i32: runs the request at `address`, which must be a block of
@@ -38,11 +45,21 @@
 
 #include <stdint.h>
 
-#define SHANNON_ABI_VERSION 1u
+#define SHANNON_ABI_VERSION 2u
 
-/* Import the modules that programs commonly use, then collect and freeze the heap. For a process
- * that is forked. */
+/* Import the modules that programs commonly use, run programs that use them, and arrange memory so
+ * that copies go on sharing it: what exists then is never freed. For a process that is forked. */
 #define SHANNON_INITIALIZE_PRELOAD 1u
+/* Standard output and error are not buffered in the guest, as with `python -u`: for a host that
+ * gathers them itself, and loses nothing when it ends the program. */
+#define SHANNON_INITIALIZE_UNBUFFERED 2u
+
+/* What shannon_interrupt_words gives: `count` guest addresses of aligned 32-bit words. */
+#define SHANNON_INTERRUPT_WORDS_MAXIMUM 8u
+struct shannon_interrupt_words {
+    uint32_t count; /* 1 to SHANNON_INTERRUPT_WORDS_MAXIMUM */
+    uint32_t addresses[SHANNON_INTERRUPT_WORDS_MAXIMUM];
+};
 
 /* A record's head; `length` bytes follow it. */
 struct shannon_record {
@@ -64,7 +81,7 @@ struct shannon_record {
 #define SHANNON_REQUEST_FILENAME 3u
 /* UTF-8, an element of sys.argv; repeated. sys.argv is [filename] when missing. */
 #define SHANNON_REQUEST_ARGUMENT 4u
-/* UTF-8 "NAME=VALUE", added to the environment Python started with, for this run; repeated. */
+/* UTF-8 "NAME=VALUE", put into the environment, where it stays; repeated. */
 #define SHANNON_REQUEST_ENVIRONMENT 5u
 
 /*
@@ -75,9 +92,6 @@ struct shannon_record {
  * atexit handlers, drop the program's globals so that destructors run and files are flushed. The
  * instance is spent afterwards. */
 #define SHANNON_RUN_FINAL 1u
-/* This process is a fresh copy of another: reseed the random module and forget whatever else would
- * make two copies produce the same "unique" values. */
-#define SHANNON_RUN_REFRESH 2u
 /* As in a notebook: when the program ends in an expression whose value is not None, the value's
  * repr is in the result. */
 #define SHANNON_RUN_VALUE 4u

@@ -17,7 +17,7 @@ import gc
 import os
 import sys
 
-RUN_FINAL, RUN_REFRESH, RUN_VALUE, RUN_LINE_BUFFERED = 1, 2, 4, 8
+RUN_FINAL, RUN_VALUE, RUN_LINE_BUFFERED = 1, 4, 8
 TEXT_MAXIMUM = 65536  # SHANNON_RESULT_TEXT_MAXIMUM
 
 # What model-written programs import most, so that a forked copy finds it in memory.
@@ -32,6 +32,68 @@ PRELOADED_MODULES = (
     "uuid", "warnings", "weakref", "xml.etree.ElementTree", "zlib", "zoneinfo",
 )
 
+# Enough for the interpreter to specialise what is executed in each of them.
+_WARM_UP_ROUNDS = 20
+_WARM_UP_PROGRAM = b"""
+import collections, datetime, functools, io, itertools, json, math, os, random, re, sys, time
+from collections import Counter, defaultdict
+from typing import Dict, List, Optional
+
+class Shape:
+    sides = 0
+    def __init__(self, name: str, size: float = 1.0):
+        self.name, self.size = name, size
+    @property
+    def area(self):
+        return math.pi * self.size ** 2
+    @classmethod
+    def unit(cls):
+        return cls("unit")
+    def __repr__(self):
+        return f"{self.name!r:>8} {self.area:.2f}"
+
+class Square(Shape):
+    def __init__(self, *args, **kwargs):
+        super().__init__("square", *args, **kwargs)
+
+def numbers(count):
+    first, second = 0, 1
+    for _ in range(count):
+        yield first
+        first, second = second, first + second
+
+def check(value: Optional[int] = None, *, limit=10) -> bool:
+    try:
+        return int(value) < limit
+    except (TypeError, ValueError) as error:
+        return str(error) == ""
+    finally:
+        len("")
+
+shapes: List[Shape] = sorted([Square(2), Shape.unit()], key=lambda shape: shape.area, reverse=True)
+counts: Dict[str, int] = Counter("hello world")
+groups = defaultdict(list)
+for number, letter in zip(numbers(20), itertools.cycle("ab")):
+    groups[letter].append(number)
+text = json.dumps({"shapes": [repr(shape) for shape in shapes], "groups": groups, "none": None, "yes": True})
+data = json.loads(text)
+words = re.findall(r"[a-z]+", "The quick brown fox 12".lower()) + "a,b,c".split(",")
+total = sum(value * 2 for value in data["groups"]["a"] if value % 2 == 0) + max(len(word) for word in words)
+squares = {number: number * number for number in range(10)}
+matrix = [[row * column for column in range(3)] for row in range(3)]
+now = datetime.datetime.now() - datetime.timedelta(days=1)
+random.random(), round(3.14159, 2), divmod(7, 2), 10 ** 20, "%s %d" % ("a", 1), "{}".format(1), b"x".hex()
+check(), check("5"), check("x", limit=3)
+while total > 1000:
+    total //= 2
+with io.StringIO() as stream:
+    stream.write(text)
+print(end="")
+print("", "", sep="", end="", file=sys.stderr)
+functools.reduce(lambda a, b: a + b, range(10)), all(words), any(words), list(map(str, range(3))), set(words) | {"a"}
+total
+"""
+
 _BaseException = BaseException
 _KeyboardInterrupt = KeyboardInterrupt
 _SyntaxError = SyntaxError
@@ -39,6 +101,7 @@ _SystemExit = SystemExit
 _ValueError = ValueError
 _compile, _exec, _eval, _repr, _str, _type = compile, exec, eval, repr, str, type
 _bool, _bytes, _int, _isinstance, _len, _list, _getattr = bool, bytes, int, isinstance, len, list, getattr
+_open = open
 _type_name = type.__dict__["__name__"].__get__
 _builtins_dict = builtins.__dict__
 _excepthook = sys.__excepthook__
@@ -47,11 +110,11 @@ _collect = gc.collect
 _decode_source = _frozen_importlib_external.decode_source
 _TracebackException = _linecache_cache = None  # until _bind_traceback()
 _sys, _os = sys, os
-_environment_at_start = dict(os.environ)
 _stdout, _stderr = sys.stdout, sys.stderr
 _main = sys.modules["__main__"]
 _import_module = __import__
 _script_folder = object()
+_runs = 0
 _main_namespace = _main.__dict__
 
 # Compile-time features a program's statements hand to its last expression: `from __future__ import annotations` and
@@ -68,18 +131,44 @@ def _bind_traceback():
     _TracebackException = _import_module("traceback").TracebackException
 
 
+def _warm_up():
+    """Runs what programs usually do, for what Python does only once: caches, specialised bytecode, types that are made
+    when they are first needed. A copy would do it again, and its pages would differ from those of its siblings."""
+    global _runs, _script_folder
+    names, argv, folder = set(_main_namespace), sys.argv, list(sys.path)
+    for _ in range(_WARM_UP_ROUNDS):
+        _runs = 0
+        status, *rest = run(RUN_VALUE, _WARM_UP_PROGRAM, "main.py", [], {})
+        if status != 0:
+            raise RuntimeError(f"the program for warming up failed: {rest}")
+        try:
+            raise ValueError("for the traceback's sake")
+        except ValueError as error:
+            _format(error)
+    for name in set(_main_namespace) - names:
+        del _main_namespace[name]
+    builtins.__dict__.pop("_", None)
+    _loader.code, _loader.filename = b"", ""
+    sys.modules["re"].purge()
+    _runs, _script_folder, sys.argv, sys.path[:] = 0, object(), argv, folder
+
+
 def preload():
     """Imports the common modules and moves every object out of the garbage collector's sight."""
     for name in PRELOADED_MODULES:
         _import_module(name)
     _bind_traceback()
+    _warm_up()
     sys.modules["linecache"].clearcache()
     gc.collect()
     gc.freeze()
 
 
-def _refresh():
-    """Makes a fresh copy of a process differ from its siblings where it must."""
+def refresh():
+    """Makes a fresh copy of a process differ from its siblings where it must. Called before the copy runs a program, or
+    in a copy of one that has run some; raises when it cannot."""
+    global _runs
+    _runs = 0
     modules = _sys.modules
     if "random" in modules:
         modules["random"]._inst.seed()
@@ -87,23 +176,6 @@ def _refresh():
         modules["tempfile"]._name_sequence = None
     if "uuid" in modules:
         modules["uuid"]._node = modules["uuid"]._last_timestamp = None
-    if "logging" in modules:
-        modules["logging"]._startTime = modules["time"].time()
-    # Folders that did not exist when the original looked may have come since.
-    importers = _sys.path_importer_cache
-    for path in [path for path, importer in importers.items() if importer is None]:
-        del importers[path]
-
-
-def _set_environment(assignments):
-    wanted = {**_environment_at_start, **assignments}
-    environment = _os.environ
-    for name in _list(environment):
-        if name not in wanted:
-            del environment[name]
-    for name, value in wanted.items():
-        if environment.get(name) != value:
-            environment[name] = value
 
 
 class _ProgramLoader:
@@ -161,10 +233,32 @@ def _set_script_folder(filename):
     path.insert(0, _script_folder)
 
 
+def _begin_first_run():
+    """What may have changed since this interpreter was started, perhaps long ago, for all the copies of it."""
+    logging = _sys.modules.get("logging")
+    if logging is not None:
+        logging._startTime = _sys.modules["time"].time()
+    # Folders that did not exist then may have come since.
+    importers = _sys.path_importer_cache
+    for path in [path for path, importer in importers.items() if importer is None]:
+        del importers[path]
+
+
+def _begin_later_run():
+    """The program before may have read from standard input, which holds something else now."""
+    if _sys.stdin is _sys.__stdin__ and not _sys.stdin.closed:
+        _sys.stdin = _sys.__stdin__ = _open(0, closefd=False)
+
+
 def _prepare(flags, code, filename, arguments, environment):
-    if flags & RUN_REFRESH:
-        _refresh()
-    _set_environment(environment)
+    global _runs
+    _runs += 1
+    if _runs == 1:
+        _begin_first_run()
+    else:
+        _begin_later_run()
+    for name, value in environment.items():
+        _os.environ[name] = value
     _sys.argv = _list(arguments) if arguments else [filename]
     _set_script_folder(filename)
     if flags & RUN_LINE_BUFFERED and not _stdout.closed:

@@ -1,0 +1,73 @@
+/* A guest process as its service sees it: its number, its channel, its end.
+ *
+ * A child belongs to whoever listens to it. It is a child of this process; all functions run on the
+ * thread of the event loop they were given.
+ */
+#ifndef SHANNON_SANDBOX_GUEST_CHILD_H
+#define SHANNON_SANDBOX_GUEST_CHILD_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "sandbox/guest_channel.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+struct event_base;
+struct guest_child;
+
+struct guest_child_listener {
+    /* A whole frame came. The child may be left or ended here; then there are no further calls. */
+    void (*frame)(void *argument, enum guest_channel_kind kind, const uint8_t *bytes, size_t size);
+    /* The channel ended, or what came was no frame: nothing more will come. Once. */
+    void (*closed)(void *argument);
+    void *argument;
+};
+
+/* Takes over `channel`, this side's end. NULL with ERROR_INTERNAL (the channel is closed then, the
+ * process is the caller's still). */
+struct guest_child *guest_child_new(struct event_base *loop, pid_t pid, int channel,
+                                    struct error *error);
+
+pid_t guest_child_pid(const struct guest_child *child);
+
+/* Changes who listens. */
+void guest_child_listen(struct guest_child *child, const struct guest_child_listener *listener);
+
+/* Sends a frame, whose memory it takes over; what the process does not take at once goes out from
+ * the loop. -1 when the process is gone. */
+int guest_child_send(struct guest_child *child, struct buffer *frame);
+
+/* Processor time that the process has used so far, in microseconds; 0 when it cannot be told. */
+uint64_t guest_child_processor_us(const struct guest_child *child);
+
+/* Asks the program to stop what it does (WASI_INTERRUPT_SIGNAL). */
+void guest_child_interrupt(const struct guest_child *child);
+
+/* Kills the process; `closed` follows. */
+void guest_child_kill(const struct guest_child *child);
+
+/* Ends the process, waits for it in the background, and frees the child. No more calls come. */
+void guest_child_end(struct guest_child *child);
+
+/* The same, and calls `ended` from the loop when the process has been waited for, with its status
+ * as of wait4(2). */
+void guest_child_end_and_tell(struct guest_child *child,
+                              void (*ended)(void *argument, int wait_status,
+                                            const struct rusage *usage),
+                              void *argument);
+
+/* Whether `pid` is the process of a child that is alive or dying. */
+bool guest_child_is_known(pid_t pid);
+
+/* How many children are alive, and how many are dying but not waited for yet. */
+size_t guest_child_alive_count(void);
+size_t guest_child_dying_count(void);
+
+/* Waits here and now until every child that was ended is gone; their `ended` are called. For a
+ * service that stops. */
+void guest_child_wait_for_dying(void);
+
+#endif
