@@ -5,7 +5,7 @@ import random
 import frame
 from expressions import GLOBALS, PAGE, TABLE_SIZE, Expressions
 from statements import make_body, take
-from wat import NUMBERS, Function, Module, Node, integer, set_global, zero
+from wat import NUMBERS, Function, Module, Node, get_local, integer, set_global, set_local, zero
 
 SCENARIOS = 20
 NAMES = ["i0", "j1", "f0_0", "d0", "r0", "B0", "L1", "Bfunc", "p0", "l0", "g0", "T0", "e0", "memory_fill", "_load", "i32_load",
@@ -136,11 +136,17 @@ def make_scenarios(plan):
 
 
 def hashed_state():
-    """The variables and the tables' sizes, into the hash at the end."""
+    """The variables, and which elements of $wild are null, into the hash at the end."""
     lines = []
     for name, kind in GLOBALS:
         lines.append(Node("drop", "", (), [Node("call", kind, [f"$see_{kind}"], [Node("global.get", kind, [f"${name}"])])]))
-    lines.append(Node("drop", "", (), [Node("call", "i32", ["$see_i32"], [Node("table.size", "i32", ["$wild"])])]))
+    left = get_local("$size", "i32")  # which $finish has done with
+    lines.append(set_local("$size", Node("table.size", "i32", ["$wild"])))
+    null = Node("ref.is_null", "i32", (), [Node("table.get", "funcref", ["$wild"], [left])])
+    lines.append(Node("loop", "", ["$elements_left"], [
+        set_local("$size", Node("i32.sub", "i32", (), [left, integer("i32", 1)])),
+        Node("drop", "", (), [Node("call", "i32", ["$see_i32"], [null])]),
+        Node("br_if", "", ["$elements_left"], [left])]))
     return lines
 
 
