@@ -181,6 +181,18 @@ def places(width):
             (0x80000000, 0), (0, 0x80000000), (0x7fffffff, 0x7fffffff), (8, 0xfffffff8), (SPARE, 0xffff8000)]
 
 
+def dropped(node):
+    return Node("drop", "", (), [node])
+
+
+def dropped_below(node):
+    return Node("seq", "", (), [node, integer("i64", 1), Node("drop", ""), Node("drop", "")])
+
+
+def discarded(node):
+    return Node("block", "", ["$out"], [node, integer("i32", 1), Node("br", "", ["$out"])])
+
+
 def accesses():
     scenarios = []
     rng = random.Random(3)
@@ -196,7 +208,7 @@ def accesses():
                     node = Node(name, "", words, [where, rng.choice(interesting(kind))])
                 else:
                     node = Node(name, kind, words, [where])
-                    node = see(node) if rng.random() < 0.5 else Node("drop", "", (), [node])
+                    node = see(node) if rng.random() < 0.5 else rng.choice([dropped, dropped_below, discarded])(node)
                 if (address & 0xffffffff) + offset + width <= PAGE:
                     fine += [*before, node]
                 else:

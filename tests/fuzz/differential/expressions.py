@@ -169,7 +169,8 @@ class Expressions:
             return Node("memory.grow", "i32", (), [integer("i32", self.random.choice(amounts))])
         if self.function.safe:  # an element that is added may be called
             return Node("table.grow", "i32", ["$wild"], [zero("funcref"), integer("i32", self.random.choice([0, 1, -1]))])
-        return Node("table.grow", "i32", ["$wild"], [self.reference("funcref"), self.expression("i32", depth)])
+        amount = integer("i32", self.random.randrange(6)) if self.chance(0.7) else self.expression("i32", depth)
+        return Node("table.grow", "i32", ["$wild"], [self.reference("funcref"), amount])
 
     def null_test(self, kind, depth):
         del kind, depth

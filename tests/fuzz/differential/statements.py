@@ -244,7 +244,7 @@ class Statements(Expressions):
         del depth
         if not self.danger:
             return None
-        how = self.random.randrange(5)
+        how = self.random.randrange(6)
         inside = [self.random.randrange(TABLE_SIZE - 4), self.random.randrange(4), self.random.randrange(4)]
         first, second, third = (integer("i32", value) for value in inside)
         if self.risky():
@@ -257,6 +257,8 @@ class Statements(Expressions):
             return Node("table.copy", "", ["$wild", "$safe" if self.chance(0.5) else "$wild"], [first, second, third])
         if how == 3:
             return Node("table.init", "", ["$wild", "$elements"], [first, second, third])
+        if how == 4:
+            return Node("drop", "", (), [Node("table.grow", "i32", ["$wild"], [self.reference("funcref"), second])])
         return Node("elem.drop", "", ["$elements"]) if self.risky() else None
 
 
