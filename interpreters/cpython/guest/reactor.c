@@ -30,6 +30,10 @@
 /* Where programs run when the host grants such a folder. */
 #define WORKING_FOLDER "/workspace"
 
+/* See take_free_places(). */
+#define LARGEST_PLACE ((size_t)1 << 20)
+#define SMALLEST_PLACE ((size_t)32)
+
 void __wasm_call_ctors(void);
 size_t _PySignal_InterruptWords(volatile void *words[4]); /* patches/python-interrupt-words.patch */
 int _PyGC_MakeHeapImmortal(void);           /* patches/python-immortal-objects.patch */
@@ -145,8 +149,18 @@ static PyMethodDef runner_functions[] = {
  * on pages that hold nothing else. What is taken is never given back. */
 static void take_free_places(void)
 {
-    /* Objects/obmalloc.c: blocks of up to 512 bytes, by multiples of 8, in pools of 4 KiB that
-     * begin with the number of blocks in use. */
+    /* malloc(3): what lies beyond a block for which there was no room before. */
+    uint8_t *edge = malloc(LARGEST_PLACE);
+    free(edge);
+    for (size_t size = LARGEST_PLACE / 2; size >= SMALLEST_PLACE; size /= 2) {
+        uint8_t *block;
+        do
+            block = malloc(size);
+        while (block != NULL && block < edge);
+        free(block);
+    }
+    /* Objects/obmalloc.c: blocks of up to 512 bytes, by multiples of 8, in pools of 4 KiB that begin
+     * with the number of blocks in use. */
     for (size_t size = 8; size <= 512; size += 8) {
         uint32_t *block;
         do

@@ -135,7 +135,7 @@ def _warm_up():
     global _runs
     names, argv = set(_main_namespace), sys.argv
     for flags in (RUN_VALUE, RUN_VALUE | RUN_FINAL) * _WARM_UP_ROUNDS:
-        _runs = 0
+        refresh()
         status, *rest = run(flags, _WARM_UP_PROGRAM, "main.py", [], {})
         if status != 0:
             raise RuntimeError(f"the program for warming up failed: {rest}")
