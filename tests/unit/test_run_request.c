@@ -128,13 +128,18 @@ static const struct execution_request example = {
     .files_limit_bytes = (size_t)8 << 32,
 };
 
+static int try_to_append(struct buffer *frame, const struct execution_request *request,
+                         struct error *error)
+{
+    *error = ERROR_NONE;
+    return run_request_append(frame, request, RUN_REQUEST_PYTHON, RUN_REQUEST_DUPLICATE,
+                              SHANNON_RUN_FINAL, error);
+}
+
 static void append(struct buffer *frame, const struct execution_request *request)
 {
-    struct error error = ERROR_NONE;
-    assert_int_equal(run_request_append(frame, request, RUN_REQUEST_PYTHON,
-                                        RUN_REQUEST_SESSION | RUN_REQUEST_DUPLICATE,
-                                        SHANNON_RUN_FINAL, &error),
-                     0);
+    struct error error;
+    assert_int_equal(try_to_append(frame, request, &error), 0);
 }
 
 static int receive(struct run_request *request, struct error *error)
@@ -179,7 +184,7 @@ static void check_example(const struct run_request *request)
     struct visit visit = {0};
     BUFFER_LOCAL struct buffer text = BUFFER_EMPTY;
     assert_int_equal(request->head.kind, RUN_REQUEST_PYTHON);
-    assert_int_equal(request->head.flags, RUN_REQUEST_SESSION | RUN_REQUEST_DUPLICATE);
+    assert_int_equal(request->head.flags, RUN_REQUEST_DUPLICATE);
     assert_int_equal(request->head.timeout_ms, 1500);
     assert_int_equal(request->head.memory_limit_bytes, (uint64_t)5 << 32);
     assert_int_equal(request->head.scratch_limit_bytes, (uint64_t)6 << 32);
@@ -225,8 +230,7 @@ static void streaming_is_a_flag(void **state)
     append(&frame, &streamed);
     send_bytes(frame.data, frame.size);
     assert_int_equal(receive(&request, &error), 1);
-    assert_int_equal(request.head.flags,
-                     RUN_REQUEST_STREAM | RUN_REQUEST_SESSION | RUN_REQUEST_DUPLICATE);
+    assert_int_equal(request.head.flags, RUN_REQUEST_STREAM | RUN_REQUEST_DUPLICATE);
 }
 
 static void a_frame_is_put_behind_what_is_there(void **state)
@@ -445,7 +449,7 @@ static void a_visitor_can_stop(void **state)
 static void too_much_is_refused(void **state)
 {
     struct execution_request request = example;
-    struct error error = ERROR_NONE;
+    struct error error;
     BUFFER_LOCAL struct buffer frame = BUFFER_EMPTY;
     size_t size = RUN_REQUEST_SIZE_MAX / 2 + 1;
     char *code = calloc(1, size);
@@ -453,20 +457,18 @@ static void too_much_is_refused(void **state)
     assert_non_null(code);
     request.code = code;
     request.code_size = size;
-    assert_int_equal(run_request_append(&frame, &request, RUN_REQUEST_PYTHON, 0, 0, &error), -1);
+    assert_int_equal(try_to_append(&frame, &request, &error), -1);
     assert_int_equal(error.kind, ERROR_INVALID_REQUEST);
     assert_non_null(strstr(error.message, "over 128 MiB"));
-    error = ERROR_NONE;
     request.code_size = size - 10; /* fits by itself, but not with the rest */
-    assert_int_equal(run_request_append(&frame, &request, RUN_REQUEST_PYTHON, 0, 0, &error), -1);
+    assert_int_equal(try_to_append(&frame, &request, &error), -1);
     assert_int_equal(error.kind, ERROR_INVALID_REQUEST);
     const struct execution_file large = {
         .path = "a", .path_size = 1, .bytes = code, .size = size - 10};
-    error = ERROR_NONE;
     request = example;
     request.files = &large;
     request.file_count = 1;
-    assert_int_equal(run_request_append(&frame, &request, RUN_REQUEST_PYTHON, 0, 0, &error), -1);
+    assert_int_equal(try_to_append(&frame, &request, &error), -1);
     assert_int_equal(error.kind, ERROR_INVALID_REQUEST);
     assert_int_equal(frame.size, 0);
     free(code);
