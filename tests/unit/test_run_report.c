@@ -163,6 +163,20 @@ static void a_guest_that_claims_too_much_gets_none_of_it(void **state)
     free(records);
 }
 
+/* What stands in an answer is a number of JSON, which has no more than 63 bits. */
+static void a_size_beyond_all_measure_is_refused(void **state)
+{
+    struct run_report sent = {.kind = RUN_REPORT_ENDED, .memory_size = INT64_MAX};
+    struct run_report report;
+    BUFFER_LOCAL struct buffer bytes = BUFFER_EMPTY;
+    (void)state;
+    encode(&sent, &bytes);
+    assert_int_equal(read_buffer(&bytes, &report), 0);
+    sent.memory_size++;
+    encode(&sent, &bytes);
+    assert_int_equal(read_buffer(&bytes, &report), -1);
+}
+
 /* ---- files ---- */
 
 static void put_file(struct buffer *files, const char *path, const char *content, uint64_t size,
@@ -259,6 +273,7 @@ static void damaged_files_are_refused(void **state)
         {4, 4, 0xffffffff, "papart"},          /* a path beyond the end */
         {4, 4, 0xfffffffe, "papart"},          /* that wraps to the right size */
         {0xfffffffe, 0xfffffffe, 8, "papart"}, /* the same of the contents */
+        {(uint64_t)1 << 63, 0, 6, "papart"},   /* larger than any file */
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -362,6 +377,7 @@ int main(void)
         cmocka_unit_test(no_bit_flip_makes_an_enum_out_of_range),
         cmocka_unit_test(garbage_is_refused),
         cmocka_unit_test(a_guest_that_claims_too_much_gets_none_of_it),
+        cmocka_unit_test(a_size_beyond_all_measure_is_refused),
         cmocka_unit_test(files_are_visited_in_order),
         cmocka_unit_test(damaged_files_are_refused),
         cmocka_unit_test(files_are_as_many_as_they_are_said_to_be),
