@@ -591,16 +591,15 @@ static void the_former_mounts_are_gone(void **state)
     (void)close(procfs);
 }
 
-/* What is mounted there does not appear here. */
 static int count_own_mounts(void)
 {
     char line[1024];
     int count = 0;
     FILE *file = fopen("/proc/self/mountinfo", "re");
-    assert_non_null(file);
-    while (fgets(line, sizeof(line), file) != NULL)
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL)
         count++;
-    (void)fclose(file);
+    if (file != NULL)
+        (void)fclose(file);
     return count;
 }
 
@@ -610,18 +609,32 @@ static int do_nothing(void *argument)
     return 0;
 }
 
-static void nothing_of_it_reaches_this_namespace(void **state)
+/* 0 when as many mounts are here after the processes as before. */
+static int make_processes(void *argument)
 {
-    (void)state;
-    probe_need(WALL_MOUNT_NAMESPACE);
+    /* Where root may, from mounts that would pass on what is done to their copies. */
+    if (argument != NULL &&
+        (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL) != 0))
+        return 0;
     int before = count_own_mounts();
     for (int way = 0; way < PROBE_WAYS; way++) {
         const struct probe probe = {.walls = probe_walls(WALL_MOUNT_NAMESPACE),
                                     .way = (enum probe_way)way};
-        assert_int_equal(probe_result(&probe, do_nothing, NULL), 0);
+        if (probe_result(&probe, do_nothing, NULL) != 0)
+            return EUCLEAN;
     }
-    assert_int_equal(count_own_mounts(), before);
-    assert_int_equal(access("/etc/passwd", F_OK), 0);
+    return before > 0 && count_own_mounts() == before && access("/etc/passwd", F_OK) == 0 ? 0
+                                                                                          : EXDEV;
+}
+
+/* What is mounted there does not appear here. */
+static void nothing_of_it_reaches_this_namespace(void **state)
+{
+    static int shared = 1;
+    (void)state;
+    probe_need(WALL_MOUNT_NAMESPACE);
+    assert_int_equal(probe_in_process(make_processes, NULL), 0);
+    assert_int_equal(probe_in_process(make_processes, &shared), 0);
 }
 
 int main(void)

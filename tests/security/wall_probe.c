@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <ftw.h>
 #include <grp.h>
+#include <linux/landlock.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -21,7 +24,7 @@
 struct probe_shared *probe_shared;
 
 static char folder[64];
-static bool in_own_process; /* below probe_as_nobody: a test cannot fail there, only end */
+static bool in_own_process; /* below run_in_process: a test cannot fail there, only end */
 
 static void end_process(int status)
 {
@@ -146,7 +149,99 @@ int probe_result(const struct probe *probe, probe_body *body, void *argument)
     return WEXITSTATUS(status);
 }
 
+/* ---- other users ---- */
+
+int probe_become_nobody(void)
+{
+    return geteuid() != 0 || (setgroups(0, NULL) == 0 && setresgid(NOBODY, NOBODY, NOBODY) == 0 &&
+                              setresuid(NOBODY, NOBODY, NOBODY) == 0)
+               ? 0
+               : -1;
+}
+
+static int run_in_process(bool nobody, probe_body *function, void *argument)
+{
+    int status;
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        in_own_process = true;
+        /* Becoming another user makes a process one that others may not trace. */
+        if (nobody && (probe_become_nobody() != 0 || prctl(PR_SET_DUMPABLE, 1) != 0))
+            _exit(NOT_MADE);
+        _exit(function(argument));
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+int probe_in_process(probe_body *function, void *argument)
+{
+    return run_in_process(false, function, argument);
+}
+
+int probe_as_nobody(probe_body *function, void *argument)
+{
+    return run_in_process(true, function, argument);
+}
+
+pid_t probe_start_bystander(bool nobody)
+{
+    int ready[2];
+    char byte;
+    assert_int_equal(pipe(ready), 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        if (nobody && probe_become_nobody() != 0)
+            _exit(1);
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* which becoming another user clears */
+        (void)close(ready[0]);
+        (void)close(ready[1]);
+        for (;;)
+            (void)pause();
+    }
+    (void)close(ready[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 0);
+    (void)close(ready[0]);
+    return pid;
+}
+
+void probe_end_bystander(pid_t pid)
+{
+    int status;
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+}
+
 /* ---- expectations ---- */
+
+/* Whether the kernel permits the wall, found out without the sandbox's own code: what that says is
+ * not there must not be. */
+static int try_wall(void *argument)
+{
+    static const int flags[WALL_COUNT] = {
+        [WALL_USER_NAMESPACE] = CLONE_NEWUSER,   [WALL_PID_NAMESPACE] = CLONE_NEWPID,
+        [WALL_NETWORK_NAMESPACE] = CLONE_NEWNET, [WALL_IPC_NAMESPACE] = CLONE_NEWIPC,
+        [WALL_MOUNT_NAMESPACE] = CLONE_NEWNS,
+    };
+    enum wall wall = *(enum wall *)argument;
+    if (wall == WALL_LANDLOCK)
+        return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) > 0
+                   ? 0
+                   : EPERM;
+    /* Alone, which root may; or in a user namespace of its own. */
+    if (unshare(flags[wall]) != 0 && unshare(flags[wall] | CLONE_NEWUSER) != 0)
+        return EPERM;
+    if (wall != WALL_MOUNT_NAMESPACE)
+        return 0;
+    return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+                   mount("none", "/tmp", "tmpfs", MS_NOSUID, NULL) == 0
+               ? 0
+               : EPERM;
+}
 
 void probe_need(enum wall wall)
 {
@@ -156,8 +251,11 @@ void probe_need(enum wall wall)
     if (!known && walls_probe(&permitted, &error) != 0)
         fail_msg("%s", error.message);
     known = true;
-    if ((permitted & WALL_BIT(wall)) == 0)
-        PROBE_SKIP("this machine does not permit %s to this user\n", wall_name(wall));
+    if ((permitted & WALL_BIT(wall)) != 0)
+        return;
+    if (probe_in_process(try_wall, &wall) == 0)
+        fail_msg("%s is not there, although this machine permits it", wall_name(wall));
+    PROBE_SKIP("this machine does not permit %s to this user\n", wall_name(wall));
 }
 
 wall_set probe_walls(enum wall wall)
@@ -190,63 +288,6 @@ void probe_expect(enum wall wall, probe_body *body, void *argument, int refusal)
             fail_msg("%s: %s instead of %s (way %d)", wall_name(wall), shown(behind),
                      shown(refusal), way);
     }
-}
-
-/* ---- other users ---- */
-
-int probe_become_nobody(void)
-{
-    return geteuid() != 0 || (setgroups(0, NULL) == 0 && setresgid(NOBODY, NOBODY, NOBODY) == 0 &&
-                              setresuid(NOBODY, NOBODY, NOBODY) == 0)
-               ? 0
-               : -1;
-}
-
-int probe_as_nobody(probe_body *function, void *argument)
-{
-    int status;
-    pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        in_own_process = true;
-        /* Becoming another user makes a process one that others may not trace. */
-        if (probe_become_nobody() != 0 || prctl(PR_SET_DUMPABLE, 1) != 0)
-            _exit(NOT_MADE);
-        _exit(function(argument));
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
-pid_t probe_start_bystander(bool nobody)
-{
-    int ready[2];
-    char byte;
-    assert_int_equal(pipe(ready), 0);
-    pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        if (nobody && probe_become_nobody() != 0)
-            _exit(1);
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* which becoming another user clears */
-        (void)close(ready[0]);
-        (void)close(ready[1]);
-        for (;;)
-            (void)pause();
-    }
-    (void)close(ready[1]);
-    assert_int_equal(read(ready[0], &byte, 1), 0);
-    (void)close(ready[0]);
-    return pid;
-}
-
-void probe_end_bystander(pid_t pid)
-{
-    int status;
-    assert_int_equal(kill(pid, SIGKILL), 0);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFSIGNALED(status));
 }
 
 /* ---- each test ---- */

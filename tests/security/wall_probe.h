@@ -70,8 +70,11 @@ int probe_result(const struct probe *probe, probe_body *body, void *argument);
  * not know to end: a sanitizer makes calls of its own before it. */
 extern void (*volatile probe_leave)(int status);
 
-/* Runs function(argument) in a process of user NOBODY (as a plain user: of this one) that its
- * equals may trace: what it returned. Its own probes are of that user too. */
+/* Runs function(argument), which may make probes of its own, in another process: what it returned.
+ * No assertion may fail there. */
+int probe_in_process(probe_body *function, void *argument);
+
+/* The same in a process of user NOBODY (as a plain user: of this one) that its equals may trace. */
 int probe_as_nobody(probe_body *function, void *argument);
 
 /* Becomes user NOBODY in a process that is root; for bodies. 0, or -1. */
