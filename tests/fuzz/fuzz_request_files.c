@@ -108,7 +108,7 @@ static void check_fault(const struct json_fault *fault)
 {
     size_t size = strnlen(fault->field, sizeof(fault->field));
     require(fault->error.kind == ERROR_INVALID_REQUEST);
-    require(size > 0 && size < sizeof(fault->field) && text_valid_utf8(fault->field, size) == size);
+    require(size < sizeof(fault->field) && text_valid_utf8(fault->field, size) == size);
     size = strlen(fault->error.message);
     require(size > 0 && text_valid_utf8(fault->error.message, size) == size);
 }
