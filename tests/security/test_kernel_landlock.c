@@ -2,6 +2,8 @@
  * walls off. What a kernel's version of it does not handle yet is left out there. */
 #include "wall_probe.h"
 
+#include "sandbox/guest_channel.h"
+
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <elf.h>
@@ -13,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -592,6 +595,33 @@ static void a_folder_that_is_not_there_is_refused(void **state)
     assert_non_null(strstr(error.message, "/nonexistent/folder"));
 }
 
+/* What lockdown_prepare opens is not where a guest process puts its channel, whatever numbers are
+ * free. */
+static int prepare_with_few_descriptors(void *argument)
+{
+    const struct lockdown_options options = {.processor_seconds = 1};
+    struct error error = ERROR_NONE;
+    int first = *(int *)argument;
+    if (syscall(SYS_close_range, first, ~0u, 0) != 0)
+        return EUCLEAN;
+    struct lockdown *lockdown = lockdown_prepare(&options, &error);
+    int result = errno_or_success(lockdown != NULL && dup2(first - 1, GUEST_CHANNEL_FD) >= 0 &&
+                                  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    int kept[] = {GUEST_CHANNEL_FD};
+    if (result == 0 && lockdown_enter(lockdown, kept, 1, &error) != 0)
+        return EBADF;
+    probe_leave(result);
+    return result;
+}
+
+static void the_rules_are_not_where_the_channel_goes(void **state)
+{
+    (void)state;
+    probe_need(WALL_LANDLOCK);
+    for (int first = GUEST_CHANNEL_FD - 1; first <= GUEST_CHANNEL_FD; first++)
+        assert_int_equal(probe_in_process(prepare_with_few_descriptors, &first), 0);
+}
+
 int main(void)
 {
 #define FOLDER_TEST(function) cmocka_unit_test_setup_teardown(function, begin, probe_end)
@@ -608,6 +638,7 @@ int main(void)
         FOLDER_TEST(others_cannot_be_traced),
         FOLDER_TEST(nothing_can_be_mounted),
         WALL_TEST(a_folder_that_is_not_there_is_refused),
+        WALL_TEST(the_rules_are_not_where_the_channel_goes),
     };
     return cmocka_run_group_tests_name("kernel_landlock", tests, NULL, NULL);
 }
