@@ -123,15 +123,20 @@ static int set_id(struct queued_execution *queued)
     return 0;
 }
 
+/* Also behind those that wait for a place that has just become free. */
+static bool has_to_wait(const struct execution_queue *queue)
+{
+    return queue->running_count >= queue->running_maximum || queue->waiting_count > 0;
+}
+
 /* Checks that there is room, and makes the execution. */
 static struct queued_execution *accept(struct execution_queue *queue, struct error *error)
 {
-    bool waits = queue->running_count >= queue->running_maximum;
     if (queue->closed) {
         error_set(error, ERROR_BUSY, "the service is stopping");
         return NULL;
     }
-    if (waits && queue->waiting_count >= queue->waiting_maximum) {
+    if (has_to_wait(queue) && queue->waiting_count >= queue->waiting_maximum) {
         error_set(error, ERROR_BUSY,
                   "%zu executions are running and %zu are waiting: try again later, or raise "
                   "agent_core.max_concurrent or agent_core.max_queued",
@@ -163,7 +168,7 @@ struct queued_execution *execution_queue_add(struct execution_queue *queue, stru
     *execute = (struct execute_request){0};
     queued->listener = *listener;
     (void)snprintf(queued->tag, sizeof(queued->tag), "%s", tag);
-    if (queue->running_count >= queue->running_maximum) {
+    if (has_to_wait(queue)) {
         TAILQ_INSERT_TAIL(&queue->waiting, queued, link);
         queue->waiting_count++;
     } else if (start(queued, error) != 0) {

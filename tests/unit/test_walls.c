@@ -1,5 +1,5 @@
 /* src/sandbox/walls.c: names, and what this machine permits. That each wall holds is for
- * tests/security/test_kernel_wall.c. */
+ * tests/security/test_kernel_*.c. */
 #include "sandbox/walls.h"
 
 #include <dirent.h>
