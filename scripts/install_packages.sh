@@ -32,7 +32,7 @@ packages_for() {
     case $1 in
         build)
             printf '%s\n' make clang-19 meson ninja-build pkgconf python3 libjansson-dev libyaml-dev libevent-dev \
-                libsqlite3-dev libseccomp-dev nettle-dev libcurl4-openssl-dev libcmocka-dev
+                libsqlite3-dev libseccomp-dev libzstd-dev nettle-dev libcurl4-openssl-dev libcmocka-dev
             ;;
         run)
             printf '%s\n' wabt clang-19 lld-19 libcurl4 ca-certificates curl jq python3

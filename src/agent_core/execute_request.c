@@ -2,6 +2,8 @@
  * configuration. */
 #include "agent_core/execute_request.h"
 
+#include "agent_core/session_record.h"
+
 #include "base/json_fields.h"
 #include "base/text.h"
 
@@ -35,6 +37,15 @@ static int check_interpreter(const struct json_field_text *name, struct json_fau
                               "interpreter must be the name of an installed interpreter, such as "
                               "\"python-3.11\", without path and \".wasm\"");
     return 0;
+}
+
+static int check_session(const struct json_field_text *id, struct json_fault *fault)
+{
+    if (id->bytes == NULL || session_id_is_valid(id->bytes))
+        return 0;
+    return json_fault_set(fault, "session_id",
+                          "session_id must be 1 to 128 characters of A-Z, a-z, 0-9, \":\", \"_\", "
+                          "\".\" and \"-\"");
 }
 
 static int out_of_memory(struct json_fault *fault)
@@ -83,6 +94,7 @@ int execute_request_read(struct execute_request *execute, json_t *body, const st
     *execute = (struct execute_request){.body = body};
     struct json_field_text code = {0};
     struct json_field_text interpreter = {0};
+    struct json_field_text session = {0};
     struct json_field_text standard_input = {0};
     const json_t *arguments = NULL;
     const json_t *variables = NULL;
@@ -110,15 +122,16 @@ int execute_request_read(struct execute_request *execute, json_t *body, const st
              larger_of(config, CONFIG_AGENT_CORE_MAX_MEMORY_BYTES, CONFIG_WASI_MEMORY_LIMIT_BYTES),
          .integer = &memory},
         {"files", JSON_FIELD_ANY, .value = &files},
-        {.name = "session_id", .type = JSON_FIELD_UNSUPPORTED},
+        {"session_id", JSON_FIELD_TEXT, .text = &session},
     };
     if (json_fields_read(body, fields, sizeof(fields) / sizeof(*fields), fault) != 0 ||
-        check_interpreter(&interpreter, fault) != 0 ||
+        check_interpreter(&interpreter, fault) != 0 || check_session(&session, fault) != 0 ||
         take_arguments(execute, arguments, fault) != 0 ||
         (variables != NULL && take_variables(execute, variables, fault) != 0) ||
         request_files_read(&execute->files, files, fault) != 0)
         return -1;
     execute->interpreter = interpreter.bytes;
+    execute->session = session.bytes;
     execute->request.code = code.bytes;
     execute->request.code_size = code.size;
     execute->request.filename = program_name;

@@ -16,6 +16,7 @@
 struct execute_request {
     struct execution_request request; /* its texts belong to `body` and to the lists below */
     const char *interpreter;          /* NULL when the request names none; belongs to `body` */
+    const char *session;              /* the session's id; the same */
     json_t *body;
     const char **arguments;
     char **variables;

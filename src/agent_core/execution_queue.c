@@ -14,6 +14,7 @@ struct queued_execution {
     TAILQ_ENTRY(queued_execution) link;
     struct execution_queue *queue;
     struct zygote *zygote;
+    struct session *session; /* held; NULL: none */
     struct execute_request execute;
     struct execution *execution; /* NULL while it waits */
     char id[33];
@@ -55,6 +56,8 @@ void execution_queue_free(struct execution_queue *queue)
 static void release(struct queued_execution *queued)
 {
     execute_request_free(&queued->execute);
+    if (queued->session != NULL)
+        session_release(queued->session);
     free(queued);
 }
 
@@ -91,7 +94,10 @@ static int start(struct queued_execution *queued, struct error *error)
     struct execution_queue *queue = queued->queue;
     const struct execution_listener listener = {
         .output = on_output, .done = on_done, .argument = queued};
-    queued->execution = execution_start(queued->zygote, &queued->execute.request, &listener, error);
+    const struct execution_request *request = &queued->execute.request;
+    queued->execution = queued->session != NULL
+                            ? session_start(queued->session, request, &listener, error)
+                            : execution_start(queued->zygote, request, &listener, error);
     if (queued->execution == NULL)
         return -1;
     execute_request_free(&queued->execute);
@@ -100,10 +106,28 @@ static int start(struct queued_execution *queued, struct error *error)
     return 0;
 }
 
+static bool can_start(const struct queued_execution *queued)
+{
+    return queued->session == NULL || !session_is_busy(queued->session);
+}
+
+/* The first of those that wait for nothing but their turn. */
+static struct queued_execution *next_waiting(const struct execution_queue *queue)
+{
+    struct queued_execution *queued;
+    TAILQ_FOREACH(queued, &queue->waiting, link)
+    {
+        if (can_start(queued))
+            return queued;
+    }
+    return NULL;
+}
+
 static void start_waiting(struct execution_queue *queue)
 {
-    while (queue->running_count < queue->running_maximum && !TAILQ_EMPTY(&queue->waiting)) {
-        struct queued_execution *queued = TAILQ_FIRST(&queue->waiting);
+    struct queued_execution *queued;
+    while (queue->running_count < queue->running_maximum &&
+           (queued = next_waiting(queue)) != NULL) {
         struct error error = ERROR_NONE;
         take_off(queued);
         if (start(queued, &error) == 0)
@@ -123,20 +147,34 @@ static int set_id(struct queued_execution *queued)
     return 0;
 }
 
-/* Also behind those that wait for a place that has just become free. */
-static bool has_to_wait(const struct execution_queue *queue)
+/* Whether an earlier one waits for the same session. */
+static bool session_is_awaited(const struct execution_queue *queue, const struct session *session)
 {
-    return queue->running_count >= queue->running_maximum || queue->waiting_count > 0;
+    const struct queued_execution *queued;
+    TAILQ_FOREACH(queued, &queue->waiting, link)
+    {
+        if (queued->session == session)
+            return true;
+    }
+    return false;
+}
+
+static bool has_to_wait(const struct execution_queue *queue, const struct session *session)
+{
+    return queue->running_count >= queue->running_maximum ||
+           (session != NULL && (session_is_busy(session) || session_is_awaited(queue, session)));
 }
 
 /* Checks that there is room, and makes the execution. */
-static struct queued_execution *accept(struct execution_queue *queue, struct error *error)
+static struct queued_execution *accept(struct execution_queue *queue, const struct session *session,
+                                       struct error *error)
 {
+    bool waits = has_to_wait(queue, session);
     if (queue->closed) {
         error_set(error, ERROR_BUSY, "the service is stopping");
         return NULL;
     }
-    if (has_to_wait(queue) && queue->waiting_count >= queue->waiting_maximum) {
+    if (waits && queue->waiting_count >= queue->waiting_maximum) {
         error_set(error, ERROR_BUSY,
                   "%zu executions are running and %zu are waiting: try again later, or raise "
                   "agent_core.max_concurrent or agent_core.max_queued",
@@ -153,22 +191,28 @@ static struct queued_execution *accept(struct execution_queue *queue, struct err
 }
 
 struct queued_execution *execution_queue_add(struct execution_queue *queue, struct zygote *zygote,
+                                             struct session *session,
                                              struct execute_request *execute, const char *tag,
                                              const struct execution_queue_listener *listener,
                                              struct error *error)
 {
-    struct queued_execution *queued = accept(queue, error);
+    /* One that can start now, as another is just ending, came before. */
+    start_waiting(queue);
+    struct queued_execution *queued = accept(queue, session, error);
     if (queued == NULL) {
         execute_request_free(execute);
+        if (session != NULL)
+            session_release(session);
         return NULL;
     }
     queued->queue = queue;
     queued->zygote = zygote;
+    queued->session = session;
     queued->execute = *execute;
     *execute = (struct execute_request){0};
     queued->listener = *listener;
     (void)snprintf(queued->tag, sizeof(queued->tag), "%s", tag);
-    if (has_to_wait(queue)) {
+    if (has_to_wait(queue, session)) {
         TAILQ_INSERT_TAIL(&queue->waiting, queued, link);
         queue->waiting_count++;
     } else if (start(queued, error) != 0) {
@@ -181,6 +225,32 @@ struct queued_execution *execution_queue_add(struct execution_queue *queue, stru
 const char *queued_execution_id(const struct queued_execution *execution)
 {
     return execution->id;
+}
+
+const struct session *queued_execution_session(const struct queued_execution *execution)
+{
+    return execution->session;
+}
+
+void execution_queue_go_on(struct execution_queue *queue)
+{
+    start_waiting(queue);
+}
+
+void execution_queue_cancel_session(struct execution_queue *queue, const struct session *session)
+{
+    struct queued_execution *queued;
+    struct queued_execution *next;
+    TAILQ_FOREACH(queued, &queue->running, link)
+    {
+        if (queued->session == session)
+            execution_cancel(queued->execution);
+    }
+    for (queued = TAILQ_FIRST(&queue->waiting); queued != NULL; queued = next) {
+        next = TAILQ_NEXT(queued, link);
+        if (queued->session == session)
+            execution_queue_cancel(queued);
+    }
 }
 
 static struct queued_execution *find_in(struct execution_list *list, const char *name)

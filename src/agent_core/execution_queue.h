@@ -4,6 +4,7 @@
 #define SHANNON_AGENT_CORE_EXECUTION_QUEUE_H
 
 #include "agent_core/execute_request.h"
+#include "agent_core/session_store.h"
 #include "base/error.h"
 #include "sandbox/execution.h"
 #include "sandbox/zygote.h"
@@ -33,16 +34,27 @@ struct execution_queue *execution_queue_new(size_t running, size_t waiting, stru
 /* Must be empty. Accepts NULL. */
 void execution_queue_free(struct execution_queue *queue);
 
-/* Takes over `execute` (also on failure, then it is released). `tag` is copied: a name of the
+/* Takes over `execute` (also on failure, then it is released) and the caller's hold on `session`
+ * (NULL: none), in which it then runs: after what runs in it now. `tag` is copied: a name of the
  * caller's choice for execution_queue_find. NULL with ERROR_BUSY when the queue is full or closed,
  * ERROR_INTERNAL, or what execution_start says; `done` is then never called. */
 struct queued_execution *execution_queue_add(struct execution_queue *queue, struct zygote *zygote,
+                                             struct session *session,
                                              struct execute_request *execute, const char *tag,
                                              const struct execution_queue_listener *listener,
                                              struct error *error);
 
 /* 32 hexadecimal digits, unpredictable. */
 const char *queued_execution_id(const struct queued_execution *execution);
+
+/* The session it runs in, or NULL. */
+const struct session *queued_execution_session(const struct queued_execution *execution);
+
+/* Starts what can be started: to be called when a session is no longer busy. */
+void execution_queue_go_on(struct execution_queue *queue);
+
+/* Cancels all that run or wait in `session`. */
+void execution_queue_cancel_session(struct execution_queue *queue, const struct session *session);
 
 /* The execution whose id or tag is `name`, or NULL. */
 struct queued_execution *execution_queue_find(struct execution_queue *queue, const char *name);

@@ -7,9 +7,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* Each is a process with an interpreter in its memory. */
 #define POOL_MAXIMUM 8
+/* For how long the file behind a name is taken to be where it was. */
+#define RECENT_MS 1000
 
 struct member {
     char *path;
@@ -21,6 +24,9 @@ struct interpreter_pool {
     const struct config *config;
     struct member members[POOL_MAXIMUM];
     size_t count;
+    struct zygote *recent; /* that was asked for last; NULL: none */
+    struct buffer recent_name;
+    int64_t recent_ms;
 };
 
 struct interpreter_pool *interpreter_pool_new(struct event_base *loop, const struct config *config,
@@ -44,7 +50,15 @@ void interpreter_pool_free(struct interpreter_pool *pool)
         zygote_stop(pool->members[i].zygote);
         free(pool->members[i].path);
     }
+    buffer_free(&pool->recent_name);
     free(pool);
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static uint64_t larger_of(const struct config *config, enum config_key maximum,
@@ -71,6 +85,7 @@ static struct zygote *start(struct interpreter_pool *pool, const char *path, str
                                   CONFIG_WASI_MEMORY_LIMIT_BYTES),
         .spares_maximum = config_number(pool->config, CONFIG_AGENT_CORE_MAX_SPARES),
         .forks_maximum = config_number(pool->config, CONFIG_SANDBOX_ZYGOTE_MAX_RUNS),
+        .state_bytes = config_number(pool->config, CONFIG_SESSIONS_MAX_BYTES),
     };
     options.allowed_path_count =
         config_items(pool->config, CONFIG_WASI_ALLOWED_PATHS, &options.allowed_paths);
@@ -88,20 +103,49 @@ static struct zygote *start(struct interpreter_pool *pool, const char *path, str
     return member.zygote;
 }
 
-struct zygote *interpreter_pool_get(struct interpreter_pool *pool, const char *name,
-                                    struct error *error)
+int interpreter_pool_find(const struct interpreter_pool *pool, const char *name,
+                          struct buffer *path, struct error *error)
 {
     const char *configured = config_text(pool->config, CONFIG_WASI_INTERPRETER_PATH);
     if (name == NULL && configured[0] == '\0')
         name = config_text(pool->config, CONFIG_WASI_INTERPRETER);
-    BUFFER_LOCAL struct buffer path = BUFFER_EMPTY;
-    if (interpreter_find(name, configured, &path, error) != 0)
-        return NULL;
+    return interpreter_find(name, configured, path, error);
+}
+
+struct zygote *interpreter_pool_get_path(struct interpreter_pool *pool, const char *path,
+                                         struct error *error)
+{
     for (size_t i = 0; i < pool->count; i++) {
-        if (strcmp(pool->members[i].path, buffer_text(&path)) == 0)
+        if (strcmp(pool->members[i].path, path) == 0)
             return pool->members[i].zygote;
     }
-    return start(pool, buffer_text(&path), error);
+    return start(pool, path, error);
+}
+
+/* What was found a moment ago is not looked for again. */
+static struct zygote *recently_found(const struct interpreter_pool *pool, const char *name)
+{
+    const char *recent = buffer_text(&pool->recent_name);
+    if (pool->recent == NULL || now_ms() - pool->recent_ms > RECENT_MS)
+        return NULL;
+    return strcmp(recent, name == NULL ? "" : name) == 0 ? pool->recent : NULL;
+}
+
+struct zygote *interpreter_pool_get(struct interpreter_pool *pool, const char *name,
+                                    struct error *error)
+{
+    BUFFER_LOCAL struct buffer path = BUFFER_EMPTY;
+    struct zygote *zygote = recently_found(pool, name);
+    if (zygote != NULL)
+        return zygote;
+    if (interpreter_pool_find(pool, name, &path, error) != 0)
+        return NULL;
+    zygote = interpreter_pool_get_path(pool, buffer_text(&path), error);
+    buffer_clear(&pool->recent_name);
+    pool->recent =
+        buffer_append_text(&pool->recent_name, name == NULL ? "" : name) == 0 ? zygote : NULL;
+    pool->recent_ms = now_ms();
+    return zygote;
 }
 
 struct zygote_counts interpreter_pool_counts(const struct interpreter_pool *pool)

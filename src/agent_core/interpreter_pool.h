@@ -2,6 +2,7 @@
 #ifndef SHANNON_AGENT_CORE_INTERPRETER_POOL_H
 #define SHANNON_AGENT_CORE_INTERPRETER_POOL_H
 
+#include "base/buffer.h"
 #include "base/config.h"
 #include "base/error.h"
 #include "sandbox/zygote.h"
@@ -24,6 +25,12 @@ void interpreter_pool_free(struct interpreter_pool *pool);
  * are in use; ERROR_INTERNAL. */
 struct zygote *interpreter_pool_get(struct interpreter_pool *pool, const char *name,
                                     struct error *error);
+
+/* The two steps of it: the path of the file, appended to `path`; and its zygote. */
+int interpreter_pool_find(const struct interpreter_pool *pool, const char *name,
+                          struct buffer *path, struct error *error);
+struct zygote *interpreter_pool_get_path(struct interpreter_pool *pool, const char *path,
+                                         struct error *error);
 
 /* The counts of all zygotes together. */
 struct zygote_counts interpreter_pool_counts(const struct interpreter_pool *pool);

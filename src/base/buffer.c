@@ -3,6 +3,7 @@
 #include "base/buffer.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,14 +49,21 @@ int buffer_append_format(struct buffer *buffer, const char *format, ...)
     va_start(arguments, format);
     va_list again;
     va_copy(again, arguments);
-    int size = vsnprintf(NULL, 0, format, arguments);
+    size_t room = buffer->capacity - buffer->size;
+    char *end = buffer->data == NULL ? NULL : buffer->data + buffer->size;
+    int size = vsnprintf(end, room, format, arguments);
     va_end(arguments);
-    int result = -1;
-    if (size >= 0 && buffer_reserve(buffer, (size_t)size) == 0) {
-        (void)vsnprintf(buffer->data + buffer->size, (size_t)size + 1, format, again);
-        buffer->size += (size_t)size;
-        result = 0;
+    int result = size < 0 ? -1 : 0;
+    bool fits = result == 0 && (size_t)size < room;
+    if (!fits && end != NULL)
+        *end = '\0';
+    if (!fits && result == 0) {
+        result = buffer_reserve(buffer, (size_t)size);
+        if (result == 0)
+            (void)vsnprintf(buffer->data + buffer->size, (size_t)size + 1, format, again);
     }
+    if (result == 0)
+        buffer->size += (size_t)size;
     va_end(again);
     return result;
 }

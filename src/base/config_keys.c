@@ -126,6 +126,25 @@ const struct config_key_row config_keys[CONFIG_KEY_COUNT] = {
     [CONFIG_SANDBOX_ZYGOTE_MAX_RUNS] = NUMBER(
         "sandbox.zygote_max_runs", "SHANNON_SANDBOX_ZYGOTE_MAX_RUNS", 0, 1000000000, "10000",
         "after so many an interpreter's process is replaced by a fresh one; 0: never"),
+    [CONFIG_SESSIONS_DIRECTORY] = TEXT(
+        "sessions.directory", "SHANNON_SESSIONS_DIRECTORY", NULL, check_absolute, NULL,
+        "folder of saved sessions; by default shannon/sessions in $XDG_STATE_HOME or "
+        "~/.local/state"),
+    [CONFIG_SESSIONS_MAX_COUNT] = NUMBER(
+        "sessions.max_count", "SHANNON_SESSIONS_MAX_COUNT", 0, 1000000, "1000",
+        "sessions that there may be; 0: none"),
+    [CONFIG_SESSIONS_MAX_LIVE] = NUMBER(
+        "sessions.max_live", "SHANNON_SESSIONS_MAX_LIVE", 1, 100000, "256",
+        "sessions that have a process of their own; of more, those that wait longest are without"),
+    [CONFIG_SESSIONS_MAX_BYTES] = NUMBER(
+        "sessions.max_bytes", "SHANNON_SESSIONS_MAX_BYTES",
+        MEBIBYTE, 4096LL * MEBIBYTE, "268435456", "state of one session"),
+    [CONFIG_SESSIONS_MAX_AGE_MS] = NUMBER(
+        "sessions.max_age_ms", "SHANNON_SESSIONS_MAX_AGE_MS", 1000, 31536000000LL, "86400000",
+        "a session that was not used for so long is deleted, in milliseconds"),
+    [CONFIG_SESSIONS_IDLE_MS] = NUMBER(
+        "sessions.idle_ms", "SHANNON_SESSIONS_IDLE_MS", 10, 86400000, "60000",
+        "a session that was not used for so long is saved and its process ended, in milliseconds"),
     [CONFIG_LLM_HOST] = TEXT(
         "llm.host", "SHANNON_LLM_HOST", NULL, check_host, "127.0.0.1",
         "address that llm-service listens on"),

@@ -250,21 +250,22 @@ static uint64_t default_concurrent(void)
     return count > 512 ? 1024 : (uint64_t)count * 2;
 }
 
-/* The XDG Base Directory Specification 0.8: $XDG_STATE_HOME when absolute, else ~/.local/state. */
-static char *default_database(void)
+/* `name` in shannon's folder for what must outlive it. The XDG Base Directory Specification 0.8:
+ * $XDG_STATE_HOME when absolute, else ~/.local/state. */
+static char *default_state(const char *name)
 {
     struct buffer path = BUFFER_EMPTY;
     const char *state = getenv("XDG_STATE_HOME");
     const char *home = getenv("HOME");
     int result;
     if (state != NULL && state[0] == '/') {
-        result = buffer_append_format(&path, "%s/shannon/tasks.db", state);
+        result = buffer_append_format(&path, "%s/shannon/%s", state, name);
     } else {
         if (home == NULL || home[0] != '/') {
             const struct passwd *user = getpwuid(geteuid());
             home = user == NULL ? "" : user->pw_dir;
         }
-        result = buffer_append_format(&path, "%s/.local/state/shannon/tasks.db", home);
+        result = buffer_append_format(&path, "%s/.local/state/shannon/%s", home, name);
     }
     if (result != 0)
         buffer_free(&path);
@@ -280,8 +281,10 @@ static int set_defaults(struct config *config, struct error *error)
             return -1;
     }
     config->settings[CONFIG_AGENT_CORE_MAX_CONCURRENT].number = default_concurrent();
-    config->settings[CONFIG_ORCHESTRATOR_DATABASE].text = default_database();
-    if (config->settings[CONFIG_ORCHESTRATOR_DATABASE].text == NULL)
+    config->settings[CONFIG_ORCHESTRATOR_DATABASE].text = default_state("tasks.db");
+    config->settings[CONFIG_SESSIONS_DIRECTORY].text = default_state("sessions");
+    if (config->settings[CONFIG_ORCHESTRATOR_DATABASE].text == NULL ||
+        config->settings[CONFIG_SESSIONS_DIRECTORY].text == NULL)
         return error_set(error, ERROR_INTERNAL, "out of memory");
     return 0;
 }

@@ -6,11 +6,13 @@
 #include "base/text.h"
 
 #include <event2/buffer.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -31,21 +33,44 @@ uint64_t http_now_us(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+static struct timeval time_of(uint32_t milliseconds)
+{
+    return (struct timeval){.tv_sec = milliseconds / 1000, .tv_usec = (milliseconds % 1000) * 1000};
+}
+
 static void set_deadline(struct http_connection *connection, uint32_t milliseconds)
 {
-    struct timeval time = {.tv_sec = milliseconds / 1000, .tv_usec = (milliseconds % 1000) * 1000};
+    const struct timeval time = time_of(milliseconds);
     (void)event_add(connection->deadline, &time);
 }
 
-static size_t output_size(const struct http_connection *connection)
+size_t http_connection_backlog(const struct http_connection *connection)
 {
     return evbuffer_get_length(bufferevent_get_output(connection->stream));
+}
+
+/* How much of all that was queued the client's kernel has acknowledged. tcp(7), SIOCOUTQ. */
+static uint64_t taken_size(const struct http_connection *connection)
+{
+    int unacknowledged = 0;
+    (void)ioctl(bufferevent_getfd(connection->stream), SIOCOUTQ, &unacknowledged);
+    return connection->queued - http_connection_backlog(connection) - (uint64_t)unacknowledged;
 }
 
 bool http_connection_is_idle(const struct http_connection *connection)
 {
     return connection->state == HTTP_CONNECTION_READING &&
-           connection->parser.state == HTTP_PARSER_IDLE && output_size(connection) == 0;
+           connection->parser.state == HTTP_PARSER_IDLE && http_connection_backlog(connection) == 0;
+}
+
+/* Not one a call, since a system call costs more than a number. */
+static uint64_t random_id(struct http_server *server)
+{
+    if (server->random_id_count == 0 && getrandom(server->random_ids, sizeof(server->random_ids),
+                                                  0) == (ssize_t)sizeof(server->random_ids))
+        server->random_id_count = HTTP_RANDOM_IDS;
+    return server->random_id_count == 0 ? http_now_us()
+                                        : server->random_ids[--server->random_id_count];
 }
 
 /* Gives the request its id: the client's own when it is fit to be logged and sent back. */
@@ -56,10 +81,8 @@ static void identify(struct http_request *request, const struct http_message *me
         (void)snprintf(request->id, sizeof(request->id), "%s", given);
         return;
     }
-    uint64_t random = 0;
-    if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
-        random = http_now_us();
-    (void)snprintf(request->id, sizeof(request->id), "%016llx", (unsigned long long)random);
+    (void)snprintf(request->id, sizeof(request->id), "%016llx",
+                   (unsigned long long)random_id(request->connection->server));
 }
 
 static void begin_request(struct http_connection *connection)
@@ -79,16 +102,62 @@ static void reject(struct http_connection *connection, int status, const char *p
                        status == 413 ? "body" : NULL, "%s", problem);
 }
 
+/* Hands to the kernel what it takes now; how many bytes these are. What fails here fails again when
+ * the rest is written, and is dealt with there. */
+static size_t send_now(const struct http_connection *connection, const struct iovec *parts,
+                       size_t count)
+{
+    const struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = count};
+    ssize_t sent = sendmsg(bufferevent_getfd(connection->stream), &message, MSG_NOSIGNAL);
+    return sent < 0 ? 0 : (size_t)sent;
+}
+
+void http_connection_send(struct http_connection *connection, const struct iovec *parts,
+                          size_t count)
+{
+    if (connection->broken)
+        return;
+    struct evbuffer *output = bufferevent_get_output(connection->stream);
+    /* Pipelined answers leave together. */
+    bool next_is_due = connection->processing &&
+                       evbuffer_get_length(bufferevent_get_input(connection->stream)) > 0;
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++)
+        size += parts[i].iov_len;
+    connection->queued += size;
+    size_t sent = next_is_due || http_connection_backlog(connection) > 0
+                      ? 0
+                      : send_now(connection, parts, count);
+    /* One chain, so one segment goes out for a small answer. */
+    int result = sent == size ? 0 : evbuffer_expand(output, size - sent);
+    for (size_t i = 0; i < count && result == 0; i++) {
+        size_t skipped = sent < parts[i].iov_len ? sent : parts[i].iov_len;
+        sent -= skipped;
+        if (parts[i].iov_len > skipped)
+            result = evbuffer_add(output, (const char *)parts[i].iov_base + skipped,
+                                  parts[i].iov_len - skipped);
+    }
+    if (result != 0)
+        http_connection_break(connection);
+}
+
+void http_connection_break(struct http_connection *connection)
+{
+    error_set(&connection->request.failure, ERROR_INTERNAL, "out of memory");
+    connection->broken = true;
+    event_active(connection->resume, 0, 0);
+}
+
 static void give_continue(struct http_connection *connection)
 {
-    static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    static char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
     const struct http_parser *parser = &connection->parser;
     bool wants_body = parser->state == HTTP_PARSER_BODY || parser->state == HTTP_PARSER_CHUNK_SIZE;
     if (!wants_body || !parser->message.expects_continue || connection->continue_given)
         return;
     connection->continue_given = true;
     if (parser->message.body.size == 0)
-        (void)bufferevent_write(connection->stream, interim, sizeof(interim) - 1);
+        http_connection_send(connection, &(struct iovec){interim, sizeof(interim) - 1}, 1);
 }
 
 /* Feeds the parser with the first run of the input. */
@@ -120,7 +189,7 @@ static void process(struct http_connection *connection)
     struct evbuffer *input = bufferevent_get_input(connection->stream);
     connection->processing = true;
     while (connection->state == HTTP_CONNECTION_READING && evbuffer_get_length(input) > 0 &&
-           output_size(connection) < OUTPUT_MAXIMUM)
+           http_connection_backlog(connection) < OUTPUT_MAXIMUM && !connection->broken)
         feed(connection);
     connection->processing = false;
     if (connection->state == HTTP_CONNECTION_CLOSING ||
@@ -138,6 +207,8 @@ void http_connection_answered(struct http_connection *connection, bool close)
     set_deadline(connection, server->options.idle_timeout_ms);
     if (close) {
         connection->state = HTTP_CONNECTION_CLOSING;
+        if (http_connection_backlog(connection) == 0)
+            event_active(connection->resume, 0, 0);
         return;
     }
     http_parser_reset(&connection->parser);
@@ -154,22 +225,18 @@ static void on_readable(struct bufferevent *stream, void *argument)
     process(argument);
 }
 
-static void on_resume(evutil_socket_t fd, short what, void *argument)
-{
-    (void)fd;
-    (void)what;
-    process(argument);
-}
-
 /* Everything that was queued has been handed to the kernel. */
 static void on_written(struct bufferevent *stream, void *argument)
 {
     struct http_connection *connection = argument;
     if (connection->state == HTTP_CONNECTION_READING) {
-        if (connection->server->draining && http_connection_is_idle(connection))
+        if (connection->server->draining && http_connection_is_idle(connection)) {
             http_connection_free(connection);
-        else
-            process(connection);
+            return;
+        }
+        if (http_connection_is_idle(connection))
+            set_deadline(connection, connection->server->options.idle_timeout_ms);
+        process(connection);
     } else if (connection->state == HTTP_CONNECTION_CLOSING) {
         if (connection->parser.state == HTTP_PARSER_DONE || connection->peer_ended) {
             http_connection_free(connection);
@@ -182,13 +249,48 @@ static void on_written(struct bufferevent *stream, void *argument)
     }
 }
 
+static void on_resume(evutil_socket_t fd, short what, void *argument)
+{
+    (void)fd;
+    (void)what;
+    struct http_connection *connection = argument;
+    if (connection->broken)
+        http_connection_free(connection);
+    else if (connection->state == HTTP_CONNECTION_CLOSING &&
+             http_connection_backlog(connection) == 0)
+        on_written(connection->stream, connection);
+    else
+        process(connection);
+}
+
+/* Nothing could be written for the time of the write timeout. That alone does not condemn the
+ * client: the kernel asks for more only when a third of its own buffer is free. */
+static void on_write_timeout(struct http_connection *connection)
+{
+    uint64_t taken = taken_size(connection);
+    if (taken > connection->taken) {
+        connection->taken = taken;
+        (void)bufferevent_enable(connection->stream, EV_WRITE); /* libevent disabled it */
+        return;
+    }
+    error_set(&connection->request.failure, ERROR_KILLED,
+              "the client took nothing of the answer for %u ms",
+              connection->server->options.write_timeout_ms);
+    connection->broken = true;
+    http_connection_free(connection);
+}
+
 static void on_event(struct bufferevent *stream, short what, void *argument)
 {
     (void)stream;
     struct http_connection *connection = argument;
+    if ((what & BEV_EVENT_TIMEOUT) != 0) {
+        on_write_timeout(connection);
+        return;
+    }
     bool half_closed = (what & BEV_EVENT_EOF) != 0 && (what & BEV_EVENT_ERROR) == 0;
     bool answer_pending =
-        output_size(connection) > 0 && connection->state != HTTP_CONNECTION_HANDLING;
+        http_connection_backlog(connection) > 0 && connection->state != HTTP_CONNECTION_HANDLING;
     if (half_closed && answer_pending) {
         connection->state = HTTP_CONNECTION_CLOSING;
         connection->peer_ended = true;
@@ -203,8 +305,10 @@ static void on_deadline(evutil_socket_t fd, short what, void *argument)
     (void)what;
     struct http_connection *connection = argument;
     bool in_request = connection->state == HTTP_CONNECTION_READING &&
-                      connection->parser.state != HTTP_PARSER_IDLE && output_size(connection) == 0;
-    if (in_request)
+                      connection->parser.state != HTTP_PARSER_IDLE;
+    if (http_connection_backlog(connection) > 0) /* the write timeout decides */
+        set_deadline(connection, connection->server->options.idle_timeout_ms);
+    else if (in_request)
         reject(connection, 408, "the request did not arrive in time");
     else
         http_connection_free(connection);
@@ -235,9 +339,19 @@ int http_connection_new(struct http_server *server, int fd)
     }
     bufferevent_setcb(connection->stream, on_readable, on_written, on_event, connection);
     bufferevent_setwatermark(connection->stream, EV_READ, 0, INPUT_MAXIMUM);
-    (void)bufferevent_enable(connection->stream, EV_READ | EV_WRITE);
+    const struct timeval write_timeout = time_of(server->options.write_timeout_ms);
+    (void)bufferevent_set_timeouts(connection->stream, NULL, &write_timeout);
+    (void)bufferevent_enable(connection->stream, EV_READ); /* writing is, from the start */
     set_deadline(connection, server->options.request_timeout_ms);
     return 0;
+}
+
+/* The client is to see an error, not an end. tcp(7) and socket(7), SO_LINGER. */
+static void reset_at_close(const struct http_connection *connection)
+{
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    (void)setsockopt(bufferevent_getfd(connection->stream), SOL_SOCKET, SO_LINGER, &at_once,
+                     sizeof(at_once));
 }
 
 void http_connection_free(struct http_connection *connection)
@@ -245,12 +359,15 @@ void http_connection_free(struct http_connection *connection)
     struct http_server *server = connection->server;
     struct http_request *request = &connection->request;
     if (connection->state == HTTP_CONNECTION_HANDLING) {
+        connection->reset |= request->pieces.close_is_end;
         http_request_log(request, 499);
         if (request->gone != NULL)
             request->gone(request->gone_argument);
     }
     http_request_clear(request);
     http_parser_free(&connection->parser);
+    if (connection->broken || connection->reset)
+        reset_at_close(connection);
     if (connection->stream != NULL)
         bufferevent_free(connection->stream);
     if (connection->deadline != NULL)

@@ -1,9 +1,9 @@
 /* The parts of the HTTP server that its files share. Private to the HTTP server.
  *
- * A connection is READING a request, HANDLING one (its handler has been called and has not answered
- * yet), CLOSING (the last answer is on its way) or LINGERING (what the client still sends is
- * discarded, so that the kernel does not reset the connection before the client has read the
- * answer).
+ * A connection is READING a request, HANDLING one (its handler has been called and the answer is
+ * not or not all given yet), CLOSING (the last answer is on its way) or LINGERING (what the client
+ * still sends is discarded, so that the kernel does not reset the connection before the client has
+ * read the answer).
  */
 #ifndef SHANNON_BASE_HTTP_CONNECTION_H
 #define SHANNON_BASE_HTTP_CONNECTION_H
@@ -17,11 +17,22 @@
 #include <event2/listener.h>
 #include <stdbool.h>
 #include <sys/queue.h>
+#include <sys/uio.h>
+#include <time.h>
 
 #define HTTP_PARAMETER_MAXIMUM 4 /* {name} segments in one route */
 #define HTTP_REQUEST_ID_MAXIMUM 64
+#define HTTP_RANDOM_IDS 32 /* 256 bytes: getrandom(2) gives so many whole or none */
 
 struct http_connection;
+
+/* An answer in pieces: what its head said. */
+struct http_pieces {
+    int status;
+    bool chunked;      /* its parts are chunks */
+    bool close_is_end; /* they are not, and the close of the connection is all that ends them */
+    bool close;        /* the connection is closed after it */
+};
 
 struct http_request {
     struct http_connection *connection;
@@ -31,7 +42,8 @@ struct http_request {
     struct buffer parameters[HTTP_PARAMETER_MAXIMUM]; /* decoded, in the order of the route */
     struct buffer query;                              /* decoded value, see http_request_query */
     struct buffer headers;                            /* of the answer, beyond the usual ones */
-    struct error failure;                             /* what an error answer said, for the log */
+    struct http_pieces pieces;
+    struct error failure; /* what an error answer said, for the log */
     void (*gone)(void *argument);
     void *gone_argument;
 };
@@ -53,6 +65,10 @@ struct http_connection {
     bool processing;     /* its input is being looked at, further up the stack */
     bool continue_given; /* "100 Continue" was sent for the current message */
     bool peer_ended;     /* nothing more will come from the client */
+    uint64_t queued;     /* bytes of answers, since it began */
+    uint64_t taken;      /* of these, acknowledged by the client when it was last looked */
+    bool reset;          /* its close must not look like the end of an answer */
+    bool broken;         /* bytes of an answer are missing: it is about to be reset */
     struct http_parser parser;
     struct http_request request; /* the current one */
 };
@@ -64,6 +80,10 @@ struct http_server {
     struct event *pause; /* ends a pause of accepting after a failure */
     uint16_t port;
     bool loopback;
+    time_t date_time; /* of `date`, which stands in the answers of this second */
+    char date[64];
+    uint64_t random_ids[HTTP_RANDOM_IDS]; /* drawn together */
+    size_t random_id_count;               /* of these, not used yet */
     TAILQ_HEAD(, http_connection) connections;
     size_t connection_count;
     bool draining;
@@ -81,8 +101,19 @@ int http_connection_new(struct http_server *server, int fd);
 /* Tells the handler's gone callback, closes and releases. */
 void http_connection_free(struct http_connection *connection);
 
+/* Bytes that are queued and that the kernel has not taken. */
+size_t http_connection_backlog(const struct http_connection *connection);
+
 /* Whether it waits for a request of which nothing has come and has nothing to send. */
 bool http_connection_is_idle(const struct http_connection *connection);
+
+/* Queues the parts, in this order; breaks the connection when memory is short. */
+void http_connection_send(struct http_connection *connection, const struct iovec *parts,
+                          size_t count);
+
+/* Resets and releases the connection from the loop, soon: an answer that was cut short must not be
+ * taken for a whole one. Nothing more is queued. */
+void http_connection_break(struct http_connection *connection);
 
 /* The answer to the current request was queued. `close` after it. */
 void http_connection_answered(struct http_connection *connection, bool close);
@@ -92,6 +123,17 @@ void http_server_connection_gone(struct http_server *server);
 
 /* Finds the handler of the connection's request and calls it, or answers. */
 void http_route_request(struct http_request *request);
+
+/* Appends the head of an answer. `framing` is the line that says where its body ends, "" when the
+ * close of the connection does. 0, or -1 when memory is short. */
+int http_response_append_head(struct buffer *head, const struct http_request *request, int status,
+                              const char *content_type, const char *framing, bool close);
+
+/* Whether the answer has no body because only its head was asked for. */
+bool http_request_is_head(const struct http_request *request);
+
+/* Whether the connection is closed after the answer, as far as is known now. */
+bool http_request_closes(const struct http_request *request);
 
 /* Logs the request's one line. `status` 499: the client went away. */
 void http_request_log(const struct http_request *request, int status);

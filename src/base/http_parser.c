@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+static const char out_of_memory[] = "out of memory";
+
 static void fail(struct http_parser *parser, int status, const char *problem)
 {
     parser->state = HTTP_PARSER_FAILED;
@@ -286,17 +288,26 @@ static bool take_line_byte(struct http_parser *parser, struct buffer *line, char
         return false;
     }
     if (buffer_append(line, &byte, 1) != 0) {
-        fail(parser, 500, "out of memory");
+        fail(parser, 500, out_of_memory);
         return false;
     }
     return true;
 }
 
-static void feed_head(struct http_parser *parser, char byte)
+/* How many of the bytes stand within a line: they need none of take_line_byte's questions. */
+static size_t within_line(const struct buffer *line, const char *bytes, size_t size)
 {
-    parser->state = HTTP_PARSER_HEAD;
-    if (!take_line_byte(parser, &parser->head, byte))
-        return;
+    if (ends_with(line, "\r"))
+        return 0;
+    size_t count = 0;
+    while (count < size && bytes[count] != '\r' && bytes[count] != '\n' && bytes[count] != '\0')
+        count++;
+    return count;
+}
+
+/* What the head is, now that it has grown. */
+static void check_head_end(struct http_parser *parser)
+{
     if (parser->head.size == 2 && ends_with(&parser->head, "\r\n")) {
         /* One empty line before a request is tolerated (RFC 9112, section 2.2). */
         if (parser->skipped_line)
@@ -310,6 +321,24 @@ static void feed_head(struct http_parser *parser, char byte)
         fail(parser, in_first_line ? 414 : 431,
              in_first_line ? "the request target is too long" : "the headers are too large");
     }
+}
+
+/* Takes one byte, or all at once up to the end of the line. Returns how many. */
+static size_t feed_head(struct http_parser *parser, const char *bytes, size_t size)
+{
+    parser->state = HTTP_PARSER_HEAD;
+    size_t room = HTTP_HEAD_MAXIMUM - parser->head.size;
+    size_t taken = within_line(&parser->head, bytes, size < room ? size : room);
+    if (taken == 0) {
+        taken = 1;
+        if (!take_line_byte(parser, &parser->head, bytes[0]))
+            return taken;
+    } else if (buffer_append(&parser->head, bytes, taken) != 0) {
+        fail(parser, 500, out_of_memory);
+        return taken;
+    }
+    check_head_end(parser);
+    return taken;
 }
 
 /* The size of a chunk from its line, which ends in CR LF. RFC 9112, section 7.1, without
@@ -370,7 +399,7 @@ static size_t feed_data(struct http_parser *parser, const char *bytes, size_t si
     if (size > parser->remaining)
         size = (size_t)parser->remaining;
     if (buffer_append(&parser->message.body, bytes, size) != 0) {
-        fail(parser, 500, "out of memory");
+        fail(parser, 500, out_of_memory);
         return 0;
     }
     parser->remaining -= size;
@@ -387,7 +416,7 @@ size_t http_parser_feed(struct http_parser *parser, const char *bytes, size_t si
         switch (parser->state) {
         case HTTP_PARSER_IDLE:
         case HTTP_PARSER_HEAD:
-            feed_head(parser, bytes[at++]);
+            at += feed_head(parser, bytes + at, size - at);
             break;
         case HTTP_PARSER_BODY:
         case HTTP_PARSER_CHUNK_DATA:

@@ -1,10 +1,9 @@
-/* Answers of the HTTP server. Invariant: what is put into a head was checked for line breaks, and
- * every answer says its length. */
+/* Answers of the HTTP server that are given whole, and the head of every one. Invariant: what is
+ * put into a head was checked for line breaks, and a whole answer says its length. */
 #include "base/http_connection.h"
 
 #include "base/log.h"
 
-#include <event2/buffer.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -114,59 +113,78 @@ void http_response_header(struct http_request *request, const char *name, const 
         (void)buffer_append_format(&request->headers, "%s: %s\r\n", name, value);
 }
 
-/* RFC 9110, section 5.6.7. Written without strftime's names, which follow the locale. */
-static void append_date(struct buffer *head)
+/* RFC 9110, section 5.6.7, written anew each second. Without strftime's names, which follow the
+ * locale. */
+static const char *date(struct http_server *server)
 {
     static const char days[] = "SunMonTueWedThuFriSat";
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     time_t now = time(NULL);
+    if (now == server->date_time && server->date[0] != '\0')
+        return server->date;
     struct tm parts;
     (void)gmtime_r(&now, &parts);
-    (void)buffer_append_format(head, "Date: %.3s, %02d %.3s %d %02d:%02d:%02d GMT\r\n",
-                               days + 3 * parts.tm_wday, parts.tm_mday, months + 3 * parts.tm_mon,
-                               parts.tm_year + 1900, parts.tm_hour, parts.tm_min, parts.tm_sec);
+    (void)snprintf(server->date, sizeof(server->date), "%.3s, %02d %.3s %d %02d:%02d:%02d GMT",
+                   days + 3 * parts.tm_wday, parts.tm_mday, months + 3 * parts.tm_mon,
+                   parts.tm_year + 1900, parts.tm_hour, parts.tm_min, parts.tm_sec);
+    server->date_time = now;
+    return server->date;
 }
 
-static int append_head(struct buffer *head, const struct http_request *request, int status,
-                       const char *content_type, size_t size, bool close)
+static int append_line(struct buffer *head, const char *name, const char *value)
 {
-    (void)buffer_append_format(head, "HTTP/1.1 %d %s\r\n", status, reason_of(status));
-    append_date(head);
+    int result = buffer_append_text(head, name);
+    result |= buffer_append_text(head, ": ");
+    result |= buffer_append_text(head, value);
+    return result | buffer_append_text(head, "\r\n");
+}
+
+int http_response_append_head(struct buffer *head, const struct http_request *request, int status,
+                              const char *content_type, const char *framing, bool close)
+{
+    int result = buffer_append_format(head, "HTTP/1.1 %d %s\r\n", status, reason_of(status));
+    result |= append_line(head, "Date", date(request->connection->server));
     if (content_type != NULL)
-        (void)buffer_append_format(head, "Content-Type: %s\r\n", content_type);
-    if (status != 204)
-        (void)buffer_append_format(head, "Content-Length: %zu\r\n", size);
-    (void)buffer_append_format(head, "X-Request-Id: %s\r\n", request->id);
-    (void)buffer_append_text(head,
-                             "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n");
-    (void)buffer_append_text(head, buffer_text(&request->headers));
+        result |= append_line(head, "Content-Type", content_type);
+    result |= buffer_append_text(head, framing);
+    result |= append_line(head, "X-Request-Id", request->id);
+    result |=
+        buffer_append_text(head, "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n");
+    result |= buffer_append_text(head, buffer_text(&request->headers));
     if (close)
-        (void)buffer_append_text(head, "Connection: close\r\n");
+        result |= buffer_append_text(head, "Connection: close\r\n");
     else if (request->connection->parser.version_1_0)
-        (void)buffer_append_text(head, "Connection: keep-alive\r\n");
-    return buffer_append_text(head, "\r\n");
+        result |= buffer_append_text(head, "Connection: keep-alive\r\n");
+    return result | buffer_append_text(head, "\r\n");
+}
+
+bool http_request_is_head(const struct http_request *request)
+{
+    const char *method = request->connection->parser.message.method;
+    return method != NULL && strcmp(method, "HEAD") == 0;
+}
+
+bool http_request_closes(const struct http_request *request)
+{
+    const struct http_connection *connection = request->connection;
+    return !connection->parser.message.keep_alive || connection->server->draining ||
+           connection->parser.state != HTTP_PARSER_DONE;
 }
 
 void http_respond(struct http_request *request, int status, const char *content_type,
                   const void *body, size_t size)
 {
     struct http_connection *connection = request->connection;
-    const struct http_message *message = &connection->parser.message;
-    bool close = !message->keep_alive || connection->server->draining ||
-                 connection->parser.state != HTTP_PARSER_DONE;
-    bool head_only = message->method != NULL && strcmp(message->method, "HEAD") == 0;
+    bool close = http_request_closes(request);
     BUFFER_LOCAL struct buffer head = BUFFER_EMPTY;
-    struct evbuffer *output = bufferevent_get_output(connection->stream);
-    int result = append_head(&head, request, status, content_type, size, close);
-    /* One chain, so one segment goes out for a small answer. */
-    (void)evbuffer_expand(output, head.size + size);
-    result |= evbuffer_add(output, head.data, head.size);
-    if (!head_only && size > 0)
-        result |= evbuffer_add(output, body, size);
-    if (result != 0) {
-        /* An answer cut short must not be taken for a whole one: no further byte is sent. */
-        (void)evbuffer_drain(output, evbuffer_get_length(output));
-        close = true;
+    char framing[48] = "";
+    if (status != 204)
+        (void)snprintf(framing, sizeof(framing), "Content-Length: %zu\r\n", size);
+    if (http_response_append_head(&head, request, status, content_type, framing, close) == 0) {
+        const struct iovec parts[] = {{head.data, head.size}, {(void *)body, size}};
+        http_connection_send(connection, parts, http_request_is_head(request) ? 1 : 2);
+    } else {
+        http_connection_break(connection);
     }
     http_request_log(request, status);
     http_connection_answered(connection, close);

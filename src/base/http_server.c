@@ -17,6 +17,7 @@
 #define DEFAULT_BODY_BYTES ((size_t)8 << 20)
 #define DEFAULT_REQUEST_TIMEOUT_MS 30000
 #define DEFAULT_IDLE_TIMEOUT_MS 75000
+#define DEFAULT_WRITE_TIMEOUT_MS 30000
 #define DEFAULT_CONNECTIONS 512
 
 /* How long accepting rests when the process is out of file descriptors. */
@@ -166,6 +167,8 @@ static void fill_defaults(struct http_server_options *options)
         options->request_timeout_ms = DEFAULT_REQUEST_TIMEOUT_MS;
     if (options->idle_timeout_ms == 0)
         options->idle_timeout_ms = DEFAULT_IDLE_TIMEOUT_MS;
+    if (options->write_timeout_ms == 0)
+        options->write_timeout_ms = DEFAULT_WRITE_TIMEOUT_MS;
     if (options->max_connections == 0)
         options->max_connections = DEFAULT_CONNECTIONS;
 }

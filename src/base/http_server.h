@@ -10,6 +10,10 @@
  * when it is an identifier of at most 64 characters, else a random one. One log line is written per
  * request.
  *
+ * A client may take its answer as slowly as it likes, but not stop: when it has taken nothing of
+ * what is queued for write_timeout_ms, its connection is reset. It is looked at once in that time,
+ * so it takes at most twice as long. What the kernel of the client has acknowledged is taken.
+ *
  * Bound to a loopback address, only a Host of localhost, 127.0.0.0/8 or [::1] is served, and always
  * a request whose Origin is not its own Host is refused: a web page in somebody's browser must not
  * reach the service.
@@ -28,8 +32,9 @@ struct event_base;
 struct http_server;
 struct http_request;
 
-/* Answers `request`, now or later, by exactly one call of an http_respond function. The request
- * stays valid until then, or until its gone callback has returned. */
+/* Answers `request`, now or later: whole, by exactly one call of an http_respond function, or in
+ * pieces, see http_respond_begin. The request stays valid until then, or until its gone callback
+ * has returned. */
 typedef void http_handler(struct http_request *request, void *argument);
 
 /* GET routes also answer HEAD. A path segment written {name} matches any one segment that is not
@@ -50,6 +55,7 @@ struct http_server_options {
     size_t max_body_bytes;       /* 0: 8 MiB. Above it: 413 */
     uint32_t request_timeout_ms; /* to receive one whole request; 0: 30 s. After it: 408 */
     uint32_t idle_timeout_ms;    /* to keep an idle connection; 0: 75 s */
+    uint32_t write_timeout_ms;   /* for a client to take none of its answer; 0: 30 s. See above */
     size_t max_connections;      /* 0: 512. Above it idle ones are closed, or new ones wait */
 };
 
@@ -89,9 +95,11 @@ const char *http_request_id(const struct http_request *request);
 /* The argument of the server. */
 void *http_request_server_argument(const struct http_request *request);
 
-/* Calls `gone` once if the client closes its connection before the answer was given (a client that
- * only shuts down its sending side counts as gone, as with other servers). The request is released
- * after it: do not answer. NULL removes. */
+/* Calls `gone` once if the connection ends before the answer was given or, of one in pieces, before
+ * http_respond_end: the client closed it (one that only shuts down its sending side counts as gone,
+ * as with other servers) or took nothing for the write timeout, memory was short, the grace of
+ * http_server_drain was over, or http_server_free was called. Never called below an http_respond
+ * function. The request is released after it: do not answer. NULL removes. */
 void http_request_on_gone(struct http_request *request, void (*gone)(void *argument),
                           void *argument);
 
@@ -120,6 +128,38 @@ void http_respond_failure(struct http_request *request, const struct error *erro
 
 /* Answers with a fault: 400, 413 when it says too large, 500 when memory was short. */
 void http_respond_fault(struct http_request *request, const struct json_fault *fault);
+
+/* Begins an answer in pieces, for what is told while a program runs: sends the head. The body
+ * follows by http_respond_part; it ends with http_respond_end or http_respond_abort, which release
+ * the request. Until then it stays valid, unless its gone callback is called. No other
+ * http_respond function may be called, and headers only before this.
+ *
+ * `status` is one whose answers have a body (not 204 or 304). To HTTP/1.1 the body goes out in
+ * chunks (RFC 9112, section 7.1) and the connection is kept for the next request; to HTTP/1.0,
+ * which knows none, its end is the close of the connection. To HEAD only the head is sent. For
+ * SERVER_SENT_EVENTS_CONTENT_TYPE the head also asks proxies not to collect the pieces
+ * (X-Accel-Buffering). What the client sends meanwhile waits for the end. */
+void http_respond_begin(struct http_request *request, int status, const char *content_type);
+
+/* Sends `size` bytes of the body as one chunk; nothing when `size` is 0. They are copied.
+ *
+ * What the client does not take in time is kept in memory, without a limit: look at
+ * http_respond_backlog and stop producing, or abort, when it is more than is right. When memory is
+ * short, this and later parts are dropped, and soon the connection is reset and the gone callback
+ * called. */
+void http_respond_part(struct http_request *request, const void *bytes, size_t size);
+
+/* How many bytes of answers are queued for the client of `request` and not yet taken by the kernel:
+ * those of this one, and of earlier ones on its connection. 0: the client keeps up. */
+size_t http_respond_backlog(const struct http_request *request);
+
+/* Ends an answer in pieces. What is queued still goes out. The request is no longer valid. */
+void http_respond_end(struct http_request *request);
+
+/* Ends an answer in pieces that cannot be completed, so that the client can tell: the last chunk is
+ * not sent and the connection is closed (to HTTP/1.0 it is reset, and pieces on their way may be
+ * lost). `error` stands in the log line. The request is no longer valid. */
+void http_respond_abort(struct http_request *request, const struct error *error);
 
 /* The status that stands for `kind` when a call as a whole failed: ok 200, invalid_request 400,
  * busy 429 (http_respond_failure adds Retry-After: 1), interpreter_not_found and killed 503,

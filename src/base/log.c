@@ -76,10 +76,9 @@ static void append_time(struct buffer *line)
 
 static void append_field(struct buffer *line, const struct log_field *field)
 {
-    if (log_json)
-        (void)buffer_append_format(line, ",\"%s\":", field->key);
-    else
-        (void)buffer_append_format(line, " %s=", field->key);
+    (void)buffer_append_text(line, log_json ? ",\"" : " ");
+    (void)buffer_append_text(line, field->key);
+    (void)buffer_append_text(line, log_json ? "\":" : "=");
     if (field->text == NULL)
         (void)buffer_append_format(line, "%" PRId64, field->number);
     else if (!log_json && is_plain(field->text))

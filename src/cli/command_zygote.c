@@ -12,11 +12,13 @@ int command_zygote(int argc, char **argv)
     struct option_list variables = {0};
     uint64_t timeout_ms = 0;
     uint64_t memory_bytes = 0;
+    uint64_t state_bytes = 0;
     const struct option rows[] = {
         {"--allow-read", OPTION_LIST, &allowed_paths, "DIR", "as in `shannon run`"},
         {"--env", OPTION_LIST, &variables, "NAME=VALUE", "as in `shannon run`"},
         {"--timeout", OPTION_DURATION, &timeout_ms, "DURATION", "the most that a run may take"},
         {"--memory", OPTION_SIZE, &memory_bytes, "SIZE", "the most that a run may take"},
+        {"--state", OPTION_SIZE, &state_bytes, "SIZE", "the most that a session may take"},
         {NULL, OPTION_FLAG, NULL, NULL, NULL},
     };
     const struct option_table table = {"zygote", "PARENT INTERPRETER [OPTION...]",
@@ -42,6 +44,7 @@ int command_zygote(int argc, char **argv)
         .service = parent,
         .timeout_ms = timeout_ms,
         .memory_bytes = memory_bytes,
+        .state_bytes = state_bytes,
     };
     status = zygote_process_main(&options);
     free(allowed_paths.items);

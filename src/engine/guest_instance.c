@@ -164,6 +164,15 @@ int guest_instance_share(struct guest_instance *instance, struct error *error)
     return linear_memory_share(&instance->memory, error);
 }
 
+int guest_instance_set_memory(struct guest_instance *instance, int image, uint64_t image_size,
+                              uint64_t size, struct error *error)
+{
+    if (linear_memory_replace(&instance->memory, image, image_size, size, error) != 0)
+        return -1;
+    instance->object->set_memory_pages((uint32_t)(size / WASM_PAGE_SIZE));
+    return 0;
+}
+
 bool guest_instance_is_memory_only(const struct guest_instance *instance)
 {
     return instance->object->variable_globals == (instance->object->stack_pointer == NULL ? 0 : 1);

@@ -38,6 +38,13 @@ int guest_instance_instantiate(struct guest_instance *instance, uint64_t memory_
  */
 int guest_instance_share(struct guest_instance *instance, struct error *error);
 
+/* Puts another state of linear memory in place of the present one: `image_size` bytes of the memory
+ * file `image`, mapped privately, then zeros up to `size`, both multiples of WASM_PAGE_SIZE. For an
+ * instance between two calls, whose state is memory alone. -1 with ERROR_MEMORY_LIMIT when `size`
+ * is over the limit, ERROR_INTERNAL; the process is then of no use. */
+int guest_instance_set_memory(struct guest_instance *instance, int image, uint64_t image_size,
+                              uint64_t size, struct error *error);
+
 /* Whether the module's only variable global is its stack pointer, so that between two calls the
  * linear memory alone is its state. */
 bool guest_instance_is_memory_only(const struct guest_instance *instance);

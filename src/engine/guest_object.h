@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define GUEST_OBJECT_ABI 2u
+#define GUEST_OBJECT_ABI 3u
 #define GUEST_OBJECT_SYMBOL "shannon_guest_object"
 
 /* What the engine gives an object. Must stay valid as long as the object is used. */
@@ -45,6 +45,8 @@ struct guest_object {
     /* Makes the instance and runs the module's start function. Guest code runs: only inside
      * guest_call_protected. */
     void (*instantiate)(const struct guest_host *host);
+    /* Tells the instance that its linear memory has another size now. */
+    void (*set_memory_pages)(uint32_t pages);
 };
 
 #endif

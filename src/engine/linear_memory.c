@@ -1,5 +1,5 @@
 /* The guest's linear memory. Invariant: exactly [base, base + size) of the reservation is
- * accessible, and size <= limit after any growth. */
+ * accessible, and after any growth or charge size + charged <= limit and size <= maximum. */
 #include "engine/linear_memory.h"
 
 #include <errno.h>
@@ -53,11 +53,21 @@ int linear_memory_reserve(struct linear_memory *memory, struct error *error)
     memory->reservation_size = reservation_size;
     uintptr_t lowest = (uintptr_t)reservation + GUARD_BEFORE;
     memory->base = (uint8_t *)((lowest + ALIGNMENT - 1) & ~(uintptr_t)(ALIGNMENT - 1));
+    memory->limit = UINT64_MAX;
     if (set_segment_base(memory->base, error) != 0) {
         linear_memory_destroy(memory);
         return -1;
     }
     return 0;
+}
+
+static void note_use(struct linear_memory *memory)
+{
+    uint64_t used;
+    if (__builtin_add_overflow(memory->size, memory->charged, &used))
+        used = UINT64_MAX;
+    if (used > memory->peak)
+        memory->peak = used;
 }
 
 int linear_memory_create(struct linear_memory *memory, uint32_t initial_pages,
@@ -67,14 +77,19 @@ int linear_memory_create(struct linear_memory *memory, uint32_t initial_pages,
         maximum_pages = PAGES_MAX;
     uint64_t size = (uint64_t)initial_pages * WASM_PAGE_SIZE;
     uint64_t maximum = (uint64_t)maximum_pages * WASM_PAGE_SIZE;
-    if (limit > maximum)
-        limit = maximum;
-    if (size > limit)
+    uint64_t lower = limit < maximum ? limit : maximum;
+    if (size > lower)
         return error_set(error, ERROR_MEMORY_LIMIT,
                          "Memory limit exceeded: the interpreter needs %" PRIu64
                          " bytes at its start and the limit is %" PRIu64
                          ". Raise wasi.memory_limit_bytes (or --memory)",
-                         size, limit);
+                         size, lower);
+    if (memory->charged > limit - size)
+        return error_set(error, ERROR_MEMORY_LIMIT,
+                         "Memory limit exceeded: the interpreter needs %" PRIu64
+                         " bytes at its start, the files %" PRIu64 ", and the limit is %" PRIu64
+                         ". Raise wasi.memory_limit_bytes (or --memory), or pass less",
+                         size, memory->charged, limit);
     if (memory->reservation == NULL && linear_memory_reserve(memory, error) != 0)
         return -1;
     if (size > 0 && mprotect(memory->base, size, PROT_READ | PROT_WRITE) != 0)
@@ -83,7 +98,17 @@ int linear_memory_create(struct linear_memory *memory, uint32_t initial_pages,
     memory->size = size;
     memory->limit = limit;
     memory->maximum = maximum;
+    note_use(memory);
     return 0;
+}
+
+/* Bytes that may still be added; 0 while the limit is passed. */
+static uint64_t room(const struct linear_memory *memory)
+{
+    uint64_t used;
+    if (__builtin_add_overflow(memory->size, memory->charged, &used) || used > memory->limit)
+        return 0;
+    return memory->limit - used;
 }
 
 uint32_t linear_memory_grow(struct linear_memory *memory, uint32_t pages)
@@ -92,12 +117,14 @@ uint32_t linear_memory_grow(struct linear_memory *memory, uint32_t pages)
     uint64_t added = (uint64_t)pages * WASM_PAGE_SIZE;
     if (pages == 0)
         return former;
-    if (memory->size > memory->limit || added > memory->limit - memory->size ||
+    if (added > room(memory) || memory->size > memory->maximum ||
+        added > memory->maximum - memory->size ||
         mprotect(memory->base + memory->size, added, PROT_READ | PROT_WRITE) != 0) {
         memory->growth_refused = true;
         return UINT32_MAX;
     }
     memory->size += added;
+    note_use(memory);
     return former;
 }
 
@@ -120,6 +147,18 @@ static int fill_image(const struct linear_memory *memory, int image, struct erro
     return 0;
 }
 
+/* Maps what the image holds into this process before somebody touches it. A page that one process
+ * alone has mapped would be taken for its own by those who count. */
+static void map_image(const struct linear_memory *memory, int image)
+{
+    off_t offset = lseek(image, 0, SEEK_DATA);
+    while (offset >= 0) {
+        off_t hole = lseek(image, offset, SEEK_HOLE);
+        (void)madvise(memory->base + offset, (size_t)(hole - offset), MADV_POPULATE_READ);
+        offset = lseek(image, hole, SEEK_DATA);
+    }
+}
+
 int linear_memory_share(struct linear_memory *memory, struct error *error)
 {
     int image = memfd_create("linear memory", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -139,15 +178,63 @@ int linear_memory_share(struct linear_memory *memory, struct error *error)
               0) == MAP_FAILED))
         result = error_set_errno(error, ERROR_INTERNAL, errno,
                                  "cannot map the interpreter's memory image");
-    if (result == 0)
+    if (result == 0) {
+        map_image(memory, image);
         return image;
+    }
     (void)close(image);
     return -1;
 }
 
+int linear_memory_replace(struct linear_memory *memory, int image, uint64_t image_size,
+                          uint64_t size, struct error *error)
+{
+    const int anonymous = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
+    uint8_t *base = memory->base;
+    if (size > memory->limit || size > memory->maximum || image_size > size)
+        return error_set(error, ERROR_MEMORY_LIMIT,
+                         "Memory limit exceeded: %" PRIu64 " bytes are needed and the limit is "
+                         "%" PRIu64,
+                         size, memory->limit);
+    if (memory->size > size &&
+        mmap(base + size, memory->size - size, PROT_NONE, anonymous, -1, 0) == MAP_FAILED)
+        return error_set_errno(error, ERROR_INTERNAL, errno, "cannot shrink linear memory");
+    if ((image_size > 0 && mmap(base, image_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED,
+                                image, 0) == MAP_FAILED) ||
+        (size > image_size && mmap(base + image_size, size - image_size, PROT_READ | PROT_WRITE,
+                                   anonymous, -1, 0) == MAP_FAILED))
+        return error_set_errno(error, ERROR_INTERNAL, errno, "cannot replace linear memory");
+    memory->size = size;
+    return 0;
+}
+
 void linear_memory_set_limit(struct linear_memory *memory, uint64_t limit)
 {
-    memory->limit = limit < memory->maximum ? limit : memory->maximum;
+    memory->limit = limit;
+    memory->growth_refused = false;
+    memory->peak = 0;
+    note_use(memory);
+}
+
+bool linear_memory_charge(struct linear_memory *memory, uint64_t size)
+{
+    if (size > room(memory))
+        return false;
+    memory->charged += size;
+    note_use(memory);
+    return true;
+}
+
+void linear_memory_charge_existing(struct linear_memory *memory, uint64_t size)
+{
+    if (__builtin_add_overflow(memory->charged, size, &memory->charged))
+        memory->charged = UINT64_MAX;
+    note_use(memory);
+}
+
+void linear_memory_discharge(struct linear_memory *memory, uint64_t size)
+{
+    memory->charged -= size < memory->charged ? size : memory->charged;
 }
 
 void linear_memory_destroy(struct linear_memory *memory)

@@ -9,6 +9,8 @@
  * sealed memory file that this process and all that are forked from it map privately. What a
  * process writes is then its own, page by page; what it does not write costs it nothing, and the
  * difference from the image is the whole state of its guest.
+ * What the host keeps for the guest elsewhere (files in memory) is charged here too: one limit
+ * holds for both together.
  *
  * A process has at most one live linear memory; on x86-64 its base is in the GS segment register
  * (arch_prctl(2) ARCH_SET_GS), which fork(2) inherits. Not thread-safe.
@@ -27,23 +29,26 @@
 struct linear_memory {
     uint8_t *base;
     uint64_t size;       /* accessible bytes, a multiple of WASM_PAGE_SIZE, below 4 GiB */
-    uint64_t limit;      /* `size` never grows beyond this */
-    uint64_t maximum;    /* the module's own maximum in bytes; `limit` is never above it */
-    bool growth_refused; /* a memory.grow was answered with -1 because of `limit` */
+    uint64_t charged;    /* bytes that the host keeps for the guest beside linear memory */
+    uint64_t limit;      /* `size` and `charged` together never grow beyond this */
+    uint64_t peak;       /* the most that these two were since the limit was set */
+    uint64_t maximum;    /* the module's own in bytes; `size` never grows beyond this either */
+    bool growth_refused; /* a memory.grow was answered with -1 because of one of these */
     void *reservation;
     size_t reservation_size;
 };
 
 /* Reserves the address space and points the segment register at it: what a process that locks
- * itself down before the guest starts must have done first. `memory` is zeroed. ERROR_INTERNAL when
- * the kernel gives no address space. */
+ * itself down before the guest starts must have done first. `memory` is zeroed, but for its limit:
+ * until linear_memory_create sets one, everything can be charged. ERROR_INTERNAL when the kernel
+ * gives no address space. */
 int linear_memory_reserve(struct linear_memory *memory, struct error *error);
 
 /* Makes `initial_pages` pages accessible and zero. A memory that was not reserved must be all zero
  * bytes and is reserved first; else mprotect(2) is the only system call. `maximum_pages` is the
- * module's own maximum, `limit` the caller's in bytes; the lower of the two holds.
- * ERROR_MEMORY_LIMIT when the module needs more at its start than `limit`, ERROR_INTERNAL when the
- * kernel gives no memory. */
+ * module's own maximum, `limit` the caller's in bytes; both hold. ERROR_MEMORY_LIMIT when the
+ * module needs more at its start than they allow, with what is charged already; ERROR_INTERNAL when
+ * the kernel gives no memory. */
 int linear_memory_create(struct linear_memory *memory, uint32_t initial_pages,
                          uint32_t maximum_pages, uint64_t limit, struct error *error);
 
@@ -56,8 +61,26 @@ uint32_t linear_memory_grow(struct linear_memory *memory, uint32_t pages);
  * share it. */
 int linear_memory_share(struct linear_memory *memory, struct error *error);
 
-/* Changes the limit in bytes; one below the current size only forbids further growth. */
+/* Puts `image_size` bytes of the memory file `image`, mapped privately, and zeros up to `size` in
+ * place of the contents. -1 with ERROR_MEMORY_LIMIT when `size` is over the limit, ERROR_INTERNAL;
+ * the memory may then not be used further. mmap(2) and mprotect(2) are the only system calls. */
+int linear_memory_replace(struct linear_memory *memory, int image, uint64_t image_size,
+                          uint64_t size, struct error *error);
+
+/* Changes the limit in bytes, for what runs next: `peak` and `growth_refused` begin anew. One below
+ * what is in use only forbids further growth. */
 void linear_memory_set_limit(struct linear_memory *memory, uint64_t limit);
+
+/* Counts `size` bytes that the host is about to keep for the guest against the limit. false, and
+ * nothing is counted, when they would pass it. */
+bool linear_memory_charge(struct linear_memory *memory, uint64_t size);
+
+/* The same for bytes that are kept already: never refused, but nothing may grow any more while the
+ * limit is passed. */
+void linear_memory_charge_existing(struct linear_memory *memory, uint64_t size);
+
+/* Takes back a charge, or a part of it. */
+void linear_memory_discharge(struct linear_memory *memory, uint64_t size);
 
 /* Gives the address space back. */
 void linear_memory_destroy(struct linear_memory *memory);

@@ -398,6 +398,21 @@ int object_cache_get(const char *wasm_path, const struct engine_import *imports,
     return result;
 }
 
+int object_cache_module_digest(const char *wasm_path, uint8_t digest[32], struct error *error)
+{
+    CACHE_LOCAL struct cache cache = {0};
+    char hex[FILE_DIGEST_SIZE];
+    if (open_cache(&cache, true, error) != 0 ||
+        file_digest(wasm_path, buffer_text(&cache.memos), hex, error) != 0)
+        return -1;
+    for (size_t i = 0; i < 32; i++) {
+        unsigned byte = 0;
+        (void)sscanf(hex + 2 * i, "%2x", &byte);
+        digest[i] = (uint8_t)byte;
+    }
+    return 0;
+}
+
 bool object_cache_has(const char *wasm_path)
 {
     CACHE_LOCAL struct cache cache = {0};

@@ -19,6 +19,7 @@
 #include "engine/translate.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Appends the path of the cache's folder. ERROR_INTERNAL when neither HOME nor another of the
  * variables says where. */
@@ -34,6 +35,10 @@ int object_cache_directory(struct buffer *path, struct error *error);
 int object_cache_get(const char *wasm_path, const struct engine_import *imports,
                      translate_progress *progress, void *argument, struct buffer *path,
                      struct error *error);
+
+/* SHA-256 of the module in `wasm_path`, 32 bytes, remembered in the cache. ERROR_INTERNAL when it
+ * cannot be read. */
+int object_cache_module_digest(const char *wasm_path, uint8_t digest[32], struct error *error);
 
 /* Whether object_cache_get would answer without translating. Makes no folder. */
 bool object_cache_has(const char *wasm_path);

@@ -126,7 +126,8 @@ int object_glue_append(const struct wasm_module *module, struct buffer *glue)
                                           "#include \"guest_prelude.h\"\n"
                                           "Z_guest_instance_t guest_state;\n"
                                           "extern const struct guest_host *guest_host;\n"
-                                          "void guest_instantiate_module(void);\n");
+                                          "void guest_instantiate_module(void);\n"
+                                          "void guest_set_memory_pages(u32 pages);\n");
     status |= write_imports(glue, module);
     status |= write_exports(glue, module);
     if (has_stack_pointer)
@@ -138,7 +139,8 @@ int object_glue_append(const struct wasm_module *module, struct buffer *glue)
                                    "__attribute__((visibility(\"default\")))\n"
                                    "const struct guest_object " GUEST_OBJECT_SYMBOL " = {\n"
                                    "  GUEST_OBJECT_ABI, IMPORT_COUNT, import_names, EXPORT_COUNT, "
-                                   "exports, %s, %u, instantiate};\n",
+                                   "exports, %s, %u, instantiate, "
+                                   "guest_set_memory_pages};\n",
                                    has_stack_pointer ? "stack_pointer" : "0",
                                    module->variable_global_count);
     return status == 0 ? 0 : -1;

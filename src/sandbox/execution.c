@@ -8,6 +8,8 @@
 #include "sandbox/guest_process.h"
 #include "sandbox/run_report.h"
 #include "sandbox/run_request.h"
+#include "sandbox/session_process.h"
+#include "sandbox/session_state.h"
 #include "sandbox/zygote.h"
 #include "shannon_guest.h"
 
@@ -23,14 +25,18 @@
 
 /* How long a program has, once it was interrupted at its limit, to say where it was. */
 #define GRACE_US 200000
+/* How long saving a session's state may take. */
+#define SAVE_LIMIT_US 30000000
 
 struct execution {
-    struct zygote *zygote; /* NULL for one that loads its own interpreter */
+    struct zygote *zygote;           /* NULL for one that loads its own interpreter */
+    struct session_process *session; /* in which it runs; NULL mostly */
     struct event_base *loop;
     struct execution_waiter waiter;
     struct execution_listener listener;
     struct guest_child *child;
-    struct buffer frame; /* the request, until a process has begun it */
+    struct buffer frame;  /* the request, until a process has begun it */
+    struct buffer report; /* of a session's run, until its state is saved */
     bool begun;
     bool retried;
     bool stream;
@@ -62,17 +68,39 @@ static void free_event(struct event **event)
     *event = NULL;
 }
 
+static void forget_waiting(struct execution *execution)
+{
+    if (!execution->waiter.waiting)
+        return;
+    if (execution->session != NULL)
+        session_process_forget(execution->session, &execution->waiter);
+    else
+        zygote_forget(execution->zygote, &execution->waiter);
+}
+
 static void execution_free(struct execution *execution)
 {
-    if (execution->waiter.waiting)
-        zygote_forget(execution->zygote, &execution->waiter);
+    forget_waiting(execution);
     if (execution->child != NULL)
         guest_child_end(execution->child);
     free_event(&execution->timer);
     free_event(&execution->deferred_end);
     buffer_free(&execution->frame);
+    buffer_free(&execution->report);
     execution_result_free(&execution->result);
     free(execution);
+}
+
+/* The session goes on from where it was before the run. */
+static void give_up_session(struct execution *execution)
+{
+    struct session_process *session = execution->session;
+    forget_waiting(execution);
+    execution->session = NULL;
+    if (execution->child != NULL)
+        guest_child_end(execution->child);
+    execution->child = NULL;
+    session_process_failed(session);
 }
 
 /* `bytes` are the process's report, NULL when there is none. */
@@ -80,6 +108,8 @@ static void finish(struct execution *execution, const void *bytes, size_t size)
 {
     struct run_report report;
     execution_status_decide(&execution->end, bytes, size, &report, &execution->result);
+    if (execution->session != NULL && execution->result.status != ERROR_OK)
+        give_up_session(execution);
     execution->listener.done(execution->listener.argument, &execution->result);
     execution_free(execution);
 }
@@ -100,7 +130,7 @@ static void on_ended(void *argument, int wait_status, const struct rusage *usage
     execution->result.peak_memory_bytes = (uint64_t)usage->ru_maxrss * 1024;
     if (execution->zygote != NULL && execution_status_is_unexplained(&execution->end))
         zygote_suspect(execution->zygote);
-    finish(execution, NULL, 0);
+    finish(execution, execution->report.data, execution->report.size);
 }
 
 /* The process died, or is to be taken for dead, without a report. */
@@ -128,7 +158,9 @@ void execution_cancel(struct execution *execution)
         note_usage(execution);
         end_child(execution);
     } else if (execution->waiter.waiting) {
-        zygote_forget(execution->zygote, &execution->waiter);
+        if (execution->session != NULL)
+            give_up_session(execution); /* which may be lost before this has ended */
+        forget_waiting(execution);
         event_active(execution->deferred_end, EV_TIMEOUT, 0);
     } /* else its process is dying already */
 }
@@ -169,8 +201,9 @@ static void on_timer(evutil_socket_t fd, short what, void *argument)
     struct execution *execution = argument;
     (void)fd;
     (void)what;
-    if (execution->end.timed_out) { /* it had its grace */
-        note_usage(execution);
+    if (execution->end.timed_out || execution->end.reported) { /* it had its grace */
+        if (!execution->end.reported)
+            note_usage(execution);
         end_child(execution);
         return;
     }
@@ -202,6 +235,53 @@ static void take_output(struct execution *execution, int stream, const uint8_t *
         execution->listener.output(execution->listener.argument, stream, bytes, kept);
 }
 
+/* Whether a run of a session ended in a way that is worth keeping; then its state is on the way. */
+static bool is_to_be_saved(const struct execution *execution, const uint8_t *bytes, size_t size)
+{
+    struct run_report report;
+    return execution->session != NULL && !execution->end.timed_out &&
+           run_report_read(bytes, size, &report) == 0 && report.kind == RUN_REPORT_ENDED &&
+           report.outcome.ending == GUEST_RETURNED && report.outcome.exit_code == 0;
+}
+
+static void take_report(struct execution *execution, const uint8_t *bytes, size_t size)
+{
+    if (execution->end.reported) { /* a second one */
+        end_child(execution);
+        return;
+    }
+    note_usage(execution);
+    execution->end.reported = true;
+    if (!is_to_be_saved(execution, bytes, size)) {
+        finish(execution, bytes, size);
+        return;
+    }
+    execution->end.unsaved = ERROR_INTERNAL; /* until it says otherwise */
+    if (buffer_append(&execution->report, bytes, size) != 0)
+        end_child(execution);
+    else
+        arm_timer(execution, SAVE_LIMIT_US);
+}
+
+static void take_saved(struct execution *execution, const uint8_t *bytes, size_t size)
+{
+    struct session_saved saved;
+    if (execution->report.size == 0 || size != sizeof(saved)) {
+        end_child(execution);
+        return;
+    }
+    memcpy(&saved, bytes, sizeof(saved));
+    execution->end.unsaved =
+        saved.status <= ERROR_INTERNAL ? (enum error_kind)saved.status : ERROR_INTERNAL;
+    execution->end.state_size = saved.size;
+    if (execution->end.unsaved == ERROR_OK) {
+        struct guest_child *child = execution->child;
+        execution->child = NULL;
+        session_process_saved(execution->session, child, saved.size);
+    }
+    finish(execution, execution->report.data, execution->report.size);
+}
+
 static void on_frame(void *argument, enum guest_channel_kind kind, const uint8_t *bytes,
                      size_t size)
 {
@@ -218,9 +298,10 @@ static void on_frame(void *argument, enum guest_channel_kind kind, const uint8_t
         take_output(execution, 2, bytes, size);
         break;
     case GUEST_CHANNEL_REPORT:
-        note_usage(execution);
-        execution->end.reported = true;
-        finish(execution, bytes, size);
+        take_report(execution, bytes, size);
+        break;
+    case GUEST_CHANNEL_SAVED:
+        take_saved(execution, bytes, size);
         break;
     default: /* nothing else is due */
         end_child(execution);
@@ -240,7 +321,10 @@ static bool try_again(struct execution *execution)
     guest_child_end(execution->child);
     execution->child = NULL;
     free_event(&execution->timer);
-    if (zygote_ask(execution->zygote, &execution->waiter, &error) != 0)
+    int status = execution->session != NULL
+                     ? session_process_renew(execution->session, &execution->waiter, &error)
+                     : zygote_ask(execution->zygote, &execution->waiter, &error);
+    if (status != 0)
         execution_refused(execution, &error);
     return true;
 }
@@ -329,11 +413,34 @@ struct execution *execution_start(struct zygote *zygote, const struct execution_
         return NULL;
     execution->zygote = zygote;
     if (run_request_append(&execution->frame, request, RUN_REQUEST_PYTHON, 0,
-                           SHANNON_RUN_FINAL | SHANNON_RUN_VALUE, error) == 0 &&
+                           SHANNON_RUN_FINAL | SHANNON_RUN_VALUE, 0, error) == 0 &&
         zygote_ask(zygote, &execution->waiter, error) == 0)
         return execution;
     execution_free(execution);
     return NULL;
+}
+
+struct execution *execution_start_in_session(struct session_process *process,
+                                             const struct execution_request *request,
+                                             bool duplicate, uint64_t state_limit,
+                                             const struct execution_listener *listener,
+                                             struct error *error)
+{
+    struct zygote *zygote = session_process_zygote(process);
+    struct execution *execution = execution_new(zygote_loop(zygote), request, listener, error);
+    if (execution == NULL)
+        return NULL;
+    if (run_request_append(&execution->frame, request, RUN_REQUEST_PYTHON,
+                           duplicate ? RUN_REQUEST_DUPLICATE : 0, SHANNON_RUN_VALUE, state_limit,
+                           error) != 0) {
+        execution_free(execution);
+        return NULL;
+    }
+    execution->zygote = zygote;
+    execution->session = process;
+    execution->end.state_limit = state_limit;
+    session_process_ask(process, &execution->waiter);
+    return execution;
 }
 
 /* ---- without a zygote ---- */
@@ -411,7 +518,7 @@ static struct execution *start_direct(struct event_base *loop, const struct gues
     struct execution *execution = execution_new(loop, request, listener, error);
     if (execution == NULL)
         return NULL;
-    if (run_request_append(&execution->frame, request, kind, 0, flags, error) == 0) {
+    if (run_request_append(&execution->frame, request, kind, 0, flags, 0, error) == 0) {
         struct guest_child *child =
             make_direct_child(execution, options, kind, captured, request, error);
         if (child != NULL) {

@@ -9,6 +9,7 @@
 #include <sys/queue.h>
 
 struct event_base;
+struct session_process;
 
 /* One that waits for a guest process. Whoever it waits at gives it one, or an error. */
 struct execution_waiter {
@@ -31,6 +32,23 @@ void zygote_forget(struct zygote *zygote, struct execution_waiter *waiter);
 /* A guest process failed in a way that nobody can explain: those that come after it shall not be
  * forked from the same zygote process. */
 void zygote_suspect(struct zygote *zygote);
+
+/* The same of a session's process; execution_refused comes as well when it cannot be had. */
+void session_process_ask(struct session_process *process, struct execution_waiter *waiter);
+/* In place of the process that it gave, which died before the run began: another one. -1 with an
+ * error: there is none, and nothing is awaited. */
+int session_process_renew(struct session_process *process, struct execution_waiter *waiter,
+                          struct error *error);
+void session_process_forget(struct session_process *process, struct execution_waiter *waiter);
+struct zygote *session_process_zygote(const struct session_process *process);
+
+/* The execution that had its process gives it back: the run went well and its state, `size` bytes,
+ * was saved. */
+void session_process_saved(struct session_process *process, struct guest_child *child,
+                           uint64_t size);
+
+/* Or: the process is of no further use, and has been ended. */
+void session_process_failed(struct session_process *process);
 
 /* Gives the execution a guest process, which is then its own; it runs. */
 void execution_given(struct execution *execution, struct guest_child *child);

@@ -171,6 +171,19 @@ static void take_report(const struct run_report *report, struct execution_result
     result->has_value = run_report_text(report, SHANNON_RESULT_VALUE, &result->value);
 }
 
+static void decide_unsaved(const struct execution_end *end, struct execution_result *result)
+{
+    if (end->unsaved == ERROR_MEMORY_LIMIT)
+        set_status(result, ERROR_MEMORY_LIMIT, EXIT_KILLED,
+                   "Memory limit exceeded: the session would hold %" PRIu64
+                   " bytes after this run, and may hold %" PRIu64
+                   ". It is as it was before the run. Raise sessions.max_bytes if it needs more",
+                   end->state_size, end->state_limit);
+    else
+        set_status(result, ERROR_INTERNAL, EXIT_SHANNON_FAILED,
+                   "the session's state could not be saved after the run; it is as it was before");
+}
+
 static void decide_failed(const struct run_report *report, struct execution_result *result)
 {
     char message[sizeof(result->message)];
@@ -200,6 +213,8 @@ void execution_status_decide(const struct execution_end *end, const void *bytes,
         decide_failed(report, result);
     else if (report->outcome.ending == GUEST_TRAPPED)
         decide_trap(end, report, result);
+    else if (end->unsaved != ERROR_OK)
+        decide_unsaved(end, result);
     else
         decide_exit(end, report, result);
 }

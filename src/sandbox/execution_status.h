@@ -28,6 +28,10 @@ struct execution_end {
     bool timed_out;
     bool processor_limit; /* it was the processor time that ran out */
     bool cancelled;
+    enum error_kind
+        unsaved;         /* why a session's state could not be saved after a run that went well */
+    uint64_t state_size; /* how large it was */
+    uint64_t state_limit;
     struct error failure; /* set when no process ever ran it */
     uint32_t timeout_ms;
     uint32_t processor_limit_ms;

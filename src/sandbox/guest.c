@@ -4,6 +4,7 @@
 
 #include "engine/guest_instance.h"
 #include "engine/object_cache.h"
+#include "sandbox/guest_files.h"
 #include "sandbox/guest_output.h"
 #include "sandbox/guest_pages.h"
 #include "shannon_guest.h"
@@ -17,6 +18,8 @@
 
 /* What an interpreter may print while it starts, in bytes. */
 #define INITIAL_OUTPUT_MAX 512
+/* Of a reactor; see interpreters/cpython/guest/reactor.c. */
+#define WORKING_FOLDER "/workspace"
 
 struct guest {
     struct wasi_host *wasi;
@@ -35,6 +38,18 @@ static struct guest the_guest;
 
 /* ---- loading ---- */
 
+/* A relative path shall lead to the same folder in a program whose working folder is another. */
+static int append_guest_path(struct buffer *guest_path, const struct guest *guest, const char *path)
+{
+    if (!guest->reactor || path[0] == '/')
+        return buffer_append_text(guest_path, path);
+    while (strncmp(path, "./", 2) == 0)
+        path += 2;
+    bool here = path[0] == '\0' || strcmp(path, ".") == 0;
+    return buffer_append_format(guest_path, "%s%s%s", WORKING_FOLDER, here ? "" : "/",
+                                here ? "" : path);
+}
+
 static int grant_folder(struct guest *guest, const char *path, struct error *error)
 {
     int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -43,7 +58,12 @@ static int grant_folder(struct guest *guest, const char *path, struct error *err
                                "cannot open the folder %s that is to be readable (--allow-read, "
                                "wasi.allowed_paths)",
                                path);
-    return wasi_host_add_preopen(guest->wasi, fd, path, false, error);
+    BUFFER_LOCAL struct buffer guest_path = BUFFER_EMPTY;
+    if (append_guest_path(&guest_path, guest, path) != 0) {
+        (void)close(fd);
+        return error_set(error, ERROR_INTERNAL, "out of memory");
+    }
+    return wasi_host_add_preopen(guest->wasi, fd, guest_path.data, false, error);
 }
 
 static int grant_all(struct guest *guest, const struct guest_options *options, struct error *error)
@@ -52,6 +72,9 @@ static int grant_all(struct guest *guest, const struct guest_options *options, s
         if (wasi_host_set_standard(guest->wasi, fd, fd, error) != 0)
             return -1;
     }
+    /* Each run has its own limit. */
+    if (wasi_host_add_scratch(guest->wasi, 0, error) != 0)
+        return -1;
     for (size_t i = 0; i < options->allowed_path_count; i++) {
         if (grant_folder(guest, options->allowed_paths[i], error) != 0)
             return -1;
@@ -91,24 +114,48 @@ struct guest *guest_load(const struct guest_options *options, const char *object
         error_set(error, ERROR_INTERNAL, "out of memory");
         return NULL;
     }
-    if (grant_all(guest, options, error) != 0)
-        return NULL;
     guest->instance = guest_instance_load(object_path, wasi_preview1_imports, guest->wasi, error);
     if (guest->instance == NULL)
         return NULL;
     guest->reactor = has_reactor_exports(guest->instance);
+    if (grant_all(guest, options, error) != 0)
+        return NULL;
     if (!guest->reactor && !guest_instance_exports(guest->instance, "_start", 0)) {
         error_set(error, ERROR_INVALID_REQUEST,
                   "%s exports no _start function, so it is not a WASI command", options->wasm_path);
         return NULL;
     }
     wasi_host_set_memory(guest->wasi, guest_instance_memory(guest->instance));
+    /* A reactor has a working folder, a command takes relative paths to be beneath this. */
+    if (!guest->reactor && wasi_host_add_workspace(guest->wasi, ".", error) != 0)
+        return NULL;
     return guest;
 }
 
 bool guest_is_reactor(const struct guest *guest)
 {
     return guest->reactor;
+}
+
+struct linear_memory *guest_memory(struct guest *guest)
+{
+    return guest_instance_memory(guest->instance);
+}
+
+struct wasi_host *guest_wasi(struct guest *guest)
+{
+    return guest->wasi;
+}
+
+bool guest_can_be_saved(const struct guest *guest)
+{
+    return guest->reactor && guest_instance_is_memory_only(guest->instance);
+}
+
+int guest_set_memory(struct guest *guest, int image, uint64_t image_size, uint64_t size,
+                     struct error *error)
+{
+    return guest_instance_set_memory(guest->instance, image, image_size, size, error);
 }
 
 size_t guest_descriptors(const struct guest *guest, int *descriptors, size_t maximum)
@@ -248,7 +295,7 @@ static void fill_report(struct guest *guest, const struct guest_outcome *outcome
     *report = (struct run_report){.kind = RUN_REPORT_ENDED,
                                   .outcome = *outcome,
                                   .growth_refused = memory->growth_refused,
-                                  .memory_size = memory->size};
+                                  .memory_size = memory->peak};
 }
 
 /* The reactor's result records, if the guest can still give them. */
@@ -272,7 +319,6 @@ static int run_reactor(struct guest *guest, const struct run_request *request,
     struct linear_memory *memory = guest_instance_memory(guest->instance);
     uint32_t size = request->head.records_size;
     uint32_t arguments[2] = {0, size};
-    linear_memory_set_limit(memory, request->head.memory_limit_bytes);
     struct guest_outcome outcome =
         guest_instance_call(guest->instance, "shannon_allocate", &size, 1, &arguments[0]);
     if (outcome.ending != GUEST_RETURNED)
@@ -445,8 +491,15 @@ int guest_run(struct guest *guest, const struct run_request *request, struct run
     guest->standard_input_size = request->head.stdin_size;
     guest_output_begin(request->head.output_limit_bytes,
                        (request->head.flags & RUN_REQUEST_STREAM) != 0);
-    if (request->head.kind == RUN_REQUEST_COMMAND)
-        return run_command(guest, request, report, error);
-    return guest->reactor ? run_reactor(guest, request, report, error)
-                          : run_python_command(guest, request, report, error);
+    linear_memory_set_limit(guest_instance_memory(guest->instance),
+                            request->head.memory_limit_bytes);
+    if (guest_files_put(guest->wasi, request, error) != 0)
+        return -1;
+    int result = request->head.kind == RUN_REQUEST_COMMAND
+                     ? run_command(guest, request, report, error)
+                 : guest->reactor ? run_reactor(guest, request, report, error)
+                                  : run_python_command(guest, request, report, error);
+    if (result == 0)
+        guest_files_collect(guest->wasi, request->head.files_limit_bytes, report);
+    return result;
 }

@@ -20,7 +20,9 @@
 #include <stdint.h>
 
 struct guest;
+struct linear_memory;
 struct lockdown;
+struct wasi_host;
 
 struct guest_options {
     const char *wasm_path;
@@ -51,6 +53,18 @@ bool guest_is_reactor(const struct guest *guest);
  * will be. */
 int guest_capture(struct guest *guest, struct error *error);
 
+/* Its linear memory (valid once initialised) and its WASI host, for those who save and restore
+ * them. */
+struct linear_memory *guest_memory(struct guest *guest);
+struct wasi_host *guest_wasi(struct guest *guest);
+
+/* Whether all its state between two runs is linear memory and the WASI host's. */
+bool guest_can_be_saved(const struct guest *guest);
+
+/* As guest_instance_set_memory. */
+int guest_set_memory(struct guest *guest, int image, uint64_t image_size, uint64_t size,
+                     struct error *error);
+
 /* The host's descriptors that the guest's preopens stand for, appended to `descriptors` (room for
  * `maximum`). Returns their number. */
 size_t guest_descriptors(const struct guest *guest, int *descriptors, size_t maximum);
@@ -76,9 +90,10 @@ int guest_warm(struct guest *guest, struct error *error);
  * ERROR_INTERNAL: no program may run in it. For a command: does nothing. */
 int guest_refresh(struct guest *guest, struct error *error);
 
-/* Runs what `request` asks for, a Python program or (RUN_REQUEST_COMMAND) the module itself, and
- * fills `report`, whose records point into guest memory. A reactor whose outcome is GUEST_RETURNED
- * can be run again. -1 only when the guest could not begin. */
+/* Puts the request's files in place, runs what it asks for, a Python program or
+ * (RUN_REQUEST_COMMAND) the module itself, and fills `report`, whose records point into guest
+ * memory and whose files stay until the next run. A reactor whose outcome is GUEST_RETURNED can be
+ * run again. -1 only when the guest could not begin. */
 int guest_run(struct guest *guest, const struct run_request *request, struct run_report *report,
               struct error *error);
 

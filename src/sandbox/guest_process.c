@@ -78,6 +78,18 @@ static void accept_interrupts(struct guest *guest)
 
 /* ---- the walls ---- */
 
+static size_t session_descriptors(const struct session_context *session, int *descriptors)
+{
+    const int all[] = {session->image_fd, session->state_fd, session->save_fds[0],
+                       session->save_fds[1], session->pagemap_fd};
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        if (all[i] >= 0)
+            descriptors[count++] = all[i];
+    }
+    return count;
+}
+
 static int lock_down(const struct guest_process *process, struct error *error)
 {
     static int kept[KEPT_MAX];
@@ -85,6 +97,8 @@ static int lock_down(const struct guest_process *process, struct error *error)
     kept[count++] = GUEST_CHANNEL_FD;
     for (int fd = 0; fd <= 2 && !process->captured; fd++)
         kept[count++] = fd;
+    if (process->session != NULL)
+        count += session_descriptors(process->session, kept + count);
     count += guest_descriptors(process->guest, kept + count, KEPT_MAX - count);
     return lockdown_enter(process->lockdown, kept, count, error);
 }
@@ -102,24 +116,76 @@ static int send_report(struct run_report *report, struct error *error)
     return guest_output_finish(frame.data, frame.size);
 }
 
+static bool has_state(const struct session_context *session)
+{
+    return session != NULL && session->state_fd >= 0;
+}
+
+/* Before the request is there. A copy that cannot be made to differ from its siblings runs nothing;
+ * one that is to be another's state soon stays as it is until then. */
+static int prepare(const struct guest_process *process, struct error *error)
+{
+    if (process->copy && !has_state(process->session) &&
+        (guest_warm(process->guest, error) != 0 || guest_refresh(process->guest, error) != 0))
+        return -1;
+    return lock_down(process, error);
+}
+
+/* Brings a session's state back, once its first request says how much memory it may have. */
+static int bring_back(const struct guest_process *process, const struct run_request *request,
+                      struct error *error)
+{
+    struct session_context *session = process->session;
+    if (has_state(session)) {
+        if (session_state_restore(session, process->guest, request->head.memory_limit_bytes,
+                                  error) != 0)
+            return -1;
+        (void)close(session->state_fd);
+        session->state_fd = -1;
+    }
+    if ((request->head.flags & RUN_REQUEST_DUPLICATE) != 0)
+        return guest_refresh(process->guest, error);
+    return 0;
+}
+
+/* Whether the run left an interpreter that goes on. */
+static bool went_well(const struct run_report *report)
+{
+    return report->kind == RUN_REPORT_ENDED && report->outcome.ending == GUEST_RETURNED &&
+           report->outcome.exit_code == 0;
+}
+
+static void save(const struct guest_process *process, const struct run_request *request)
+{
+    struct session_saved saved;
+    session_state_save(process->session, process->guest, request->head.state_limit_bytes, &saved);
+    if (guest_channel_write(GUEST_CHANNEL_FD, GUEST_CHANNEL_SAVED, &saved, sizeof(saved)) != 0 ||
+        saved.status != ERROR_OK)
+        _exit(0);
+}
+
 _Noreturn void guest_process_run(const struct guest_process *process)
 {
     struct error error = ERROR_NONE;
     struct run_request request;
     struct run_report report;
+    int received;
     guest_process_take_signals();
     accept_interrupts(process->guest);
-    /* Ahead of the request; a copy that cannot be made to differ from its siblings runs nothing. */
-    if ((process->copy &&
-         (guest_warm(process->guest, &error) != 0 || guest_refresh(process->guest, &error) != 0)) ||
-        lock_down(process, &error) != 0)
+    if (prepare(process, &error) != 0)
         guest_process_fail(&error);
-    int received = run_request_receive(GUEST_CHANNEL_FD, &request, &error);
-    if (received == 0)
-        _exit(0); /* the service has no use for this process any more */
-    if (received < 0 || guest_channel_write(GUEST_CHANNEL_FD, GUEST_CHANNEL_BEGUN, NULL, 0) != 0 ||
-        guest_run(process->guest, &request, &report, &error) != 0 ||
-        send_report(&report, &error) != 0)
+    /* 0: the service has no use for this process any more. */
+    while ((received = run_request_receive(GUEST_CHANNEL_FD, &request, &error)) == 1) {
+        if (bring_back(process, &request, &error) != 0 ||
+            guest_channel_write(GUEST_CHANNEL_FD, GUEST_CHANNEL_BEGUN, NULL, 0) != 0 ||
+            guest_run(process->guest, &request, &report, &error) != 0 ||
+            send_report(&report, &error) != 0)
+            guest_process_fail(&error);
+        if (process->session == NULL || !went_well(&report))
+            _exit(0);
+        save(process, &request);
+    }
+    if (received < 0)
         guest_process_fail(&error);
     _exit(0);
 }

@@ -5,6 +5,7 @@
 
 #include "sandbox/guest.h"
 #include "sandbox/lockdown.h"
+#include "sandbox/session_state.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,6 +15,7 @@ struct guest_process {
     struct lockdown *lockdown;
     bool captured; /* guest_capture was called; otherwise 0, 1 and 2 are the program's own */
     bool copy;     /* forked from a zygote: to be warmed and refreshed */
+    struct session_context *session; /* NULL: one run */
 };
 
 /* Gives up the signal handlers that came with the fork. A terminal sends SIGINT and SIGHUP to the

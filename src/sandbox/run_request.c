@@ -69,7 +69,7 @@ static size_t rough_size(const struct execution_request *request)
 
 int run_request_append(struct buffer *frame, const struct execution_request *request,
                        enum run_request_kind kind, uint32_t flags, uint32_t run_flags,
-                       struct error *error)
+                       uint64_t state_limit, struct error *error)
 {
     size_t start = frame->size;
     struct guest_channel_head channel = {.kind = GUEST_CHANNEL_RUN};
@@ -82,6 +82,7 @@ int run_request_append(struct buffer *frame, const struct execution_request *req
         .scratch_limit_bytes = request->scratch_limit_bytes,
         .output_limit_bytes = request->output_limit_bytes,
         .files_limit_bytes = request->files_limit_bytes,
+        .state_limit_bytes = state_limit,
         .stdin_size = (uint32_t)request->stdin_size,
         .file_count = (uint32_t)request->file_count,
     };

@@ -21,8 +21,7 @@ enum run_request_kind {
 };
 
 #define RUN_REQUEST_STREAM 1u    /* send output as it is written */
-#define RUN_REQUEST_SESSION 2u   /* keep the interpreter afterwards, and save its state */
-#define RUN_REQUEST_DUPLICATE 4u /* this interpreter is a copy of another: refresh it first */
+#define RUN_REQUEST_DUPLICATE 2u /* this interpreter is a copy of another: refresh it first */
 
 struct run_request_head {
     uint32_t magic;
@@ -33,6 +32,7 @@ struct run_request_head {
     uint64_t scratch_limit_bytes;
     uint64_t output_limit_bytes; /* of stdout and of stderr */
     uint64_t files_limit_bytes;  /* of the contents of the files that come back */
+    uint64_t state_limit_bytes;  /* of a session's state after the run */
     uint32_t records_size;
     uint32_t stdin_size;
     uint32_t files_size;
@@ -54,11 +54,11 @@ struct run_request {
 };
 
 /* Appends `request` to `frame` as it goes through a guest channel; `run_flags` are SHANNON_RUN_*,
- * `flags` RUN_REQUEST_*. -1 with ERROR_INVALID_REQUEST when it is over RUN_REQUEST_SIZE_MAX,
- * ERROR_INTERNAL when memory is short. */
+ * `flags` RUN_REQUEST_*, `state_limit` is a session's. -1 with ERROR_INVALID_REQUEST when it is
+ * over RUN_REQUEST_SIZE_MAX, ERROR_INTERNAL when memory is short. */
 int run_request_append(struct buffer *frame, const struct execution_request *request,
                        enum run_request_kind kind, uint32_t flags, uint32_t run_flags,
-                       struct error *error);
+                       uint64_t state_limit, struct error *error);
 
 /* In the process: waits for the next request and reads it. 1; 0 when the service closed the
  * channel; -1 with ERROR_INTERNAL when what came is no request. */

@@ -8,9 +8,11 @@
 #include "sandbox/execution_internal.h"
 #include "sandbox/run_report.h"
 #include "sandbox/zygote_connection.h"
+#include "sandbox/zygote_fork.h"
 
 #include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -37,18 +39,24 @@ struct zygote {
     uint64_t failed_us;
     struct zygote_connection *current; /* NULL when failed */
     struct zygote_connection *next;    /* is to take over; NULL mostly */
+    struct memory_image *image;        /* of `current`; NULL when it keeps no sessions */
+    uint8_t interpreter[INTERPRETER_DIGEST_SIZE];
+    bool interpreter_known;
     bool replace;           /* `current` is not to be forked from for longer than it takes */
     uint64_t current_forks; /* asked of `current` */
     wall_set walls;
-    bool reactor;
+
+    TAILQ_HEAD(, zygote_fork) forks; /* for sessions; until they are given */
 
     struct execution_waiters waiters;
     size_t waiting;
     TAILQ_HEAD(, spare) spares; /* oldest first */
     size_t spare_count;
+    size_t spares_coming; /* asked for and not answered */
     size_t spares_wanted;
     size_t spares_least; /* since the last review: so many were never needed */
     struct event *review;
+    struct event *ask; /* asks for sessions from the loop, as answers must not come below a call */
     struct zygote_counts counts;
 };
 
@@ -167,10 +175,11 @@ static void keep_spare(struct zygote *zygote, struct guest_child *child)
 static size_t ask_for_forks(struct zygote *zygote, struct error *error)
 {
     size_t wanted = zygote->waiting + zygote->spares_wanted;
-    size_t coming = zygote->spare_count + zygote_connection_pending(zygote->current);
+    size_t coming = zygote->spare_count + zygote->spares_coming;
     for (; coming < wanted; coming++) {
-        if (zygote_connection_fork(zygote->current, NULL, 0, NULL, error) != 0)
+        if (zygote_connection_fork(zygote->current, NULL, 0, NULL, NULL, error) != 0)
             break;
+        zygote->spares_coming++;
         zygote->current_forks++;
     }
     return coming;
@@ -196,6 +205,112 @@ static void on_review(evutil_socket_t fd, short what, void *argument)
     zygote->spares_least = zygote->spare_count;
 }
 
+/* ---- sessions ---- */
+
+static void take_fork(struct zygote *zygote, struct zygote_fork *fork)
+{
+    TAILQ_REMOVE(&zygote->forks, fork, link);
+    fork->waiting = false;
+    if (fork->state_fd >= 0)
+        (void)close(fork->state_fd);
+    fork->state_fd = -1;
+}
+
+static void refuse_session(struct zygote *zygote, struct zygote_fork *fork,
+                           const struct error *error)
+{
+    take_fork(zygote, fork);
+    fork->refused(fork->argument, error);
+}
+
+static void refuse_sessions(struct zygote *zygote, const struct error *error)
+{
+    struct zygote_fork *fork;
+    while ((fork = TAILQ_FIRST(&zygote->forks)) != NULL)
+        refuse_session(zygote, fork, error);
+}
+
+static void ask_for_session(struct zygote *zygote, struct zygote_fork *fork)
+{
+    struct error error = ERROR_NONE;
+    const struct memory_image *image = fork->image;
+    const int descriptors[] = {fork->save_fds[0], fork->save_fds[1], fork->state_fd,
+                               image == NULL ? -1 : image->fd};
+    size_t count = image == NULL ? 2 : 4;
+    if (zygote->image == NULL)
+        error_set(&error, ERROR_INVALID_REQUEST,
+                  "this interpreter cannot keep sessions: only one that was built by `make "
+                  "interpreter` can");
+    else if (zygote_connection_fork(zygote->current, descriptors, count,
+                                    image == NULL ? NULL : image->id, fork, &error) == 0)
+        fork->asked = true;
+    if (fork->asked)
+        zygote->current_forks++;
+    else
+        refuse_session(zygote, fork, &error);
+}
+
+static void ask_for_sessions(struct zygote *zygote)
+{
+    struct zygote_fork *fork;
+    struct zygote_fork *next;
+    for (fork = TAILQ_FIRST(&zygote->forks); fork != NULL; fork = next) {
+        next = TAILQ_NEXT(fork, link);
+        if (!fork->asked)
+            ask_for_session(zygote, fork);
+    }
+}
+
+static void answer_session(struct zygote *zygote, struct zygote_fork *fork,
+                           struct guest_child *child, const struct error *error)
+{
+    if (child == NULL) {
+        refuse_session(zygote, fork, error);
+        return;
+    }
+    zygote->counts.forks++;
+    take_fork(zygote, fork);
+    fork->given(fork->argument, child, zygote->image);
+}
+
+static int wake(struct zygote *zygote, struct error *error);
+
+int zygote_fork_ask(struct zygote *zygote, struct zygote_fork *fork, struct error *error)
+{
+    if (wake(zygote, error) != 0)
+        return -1;
+    if (fork->state_fd >= 0) {
+        fork->state_fd = fcntl(fork->state_fd, F_DUPFD_CLOEXEC, 0);
+        if (fork->state_fd < 0)
+            return error_set_errno(error, ERROR_INTERNAL, errno,
+                                   "cannot hold a session's state open");
+    }
+    TAILQ_INSERT_TAIL(&zygote->forks, fork, link);
+    fork->waiting = true;
+    fork->asked = false;
+    if (zygote->state == ZYGOTE_READY) /* otherwise when it is */
+        event_active(zygote->ask, EV_TIMEOUT, 0);
+    return 0;
+}
+
+void zygote_fork_forget(struct zygote *zygote, struct zygote_fork *fork)
+{
+    if (!fork->waiting)
+        return;
+    if (fork->asked && zygote->current != NULL)
+        zygote_connection_forget(zygote->current, fork);
+    take_fork(zygote, fork);
+}
+
+static void on_ask(evutil_socket_t fd, short what, void *argument)
+{
+    struct zygote *zygote = argument;
+    (void)fd;
+    (void)what;
+    if (zygote->state == ZYGOTE_READY)
+        ask_for_sessions(zygote);
+}
+
 /* ---- processes ---- */
 
 static bool replacement_is_due(const struct zygote *zygote)
@@ -217,13 +332,23 @@ static void replace_if_due(struct zygote *zygote)
         LOG(LOG_WARNING, "the zygote cannot be replaced", log_text("error", error.message));
 }
 
+/* What was asked of a process that is gone is asked of the one that came in its place. */
+static void forget_answers(struct zygote *zygote)
+{
+    struct zygote_fork *fork;
+    zygote->spares_coming = 0;
+    TAILQ_FOREACH(fork, &zygote->forks, link)
+    fork->asked = false;
+}
+
 static void become_ready(struct zygote *zygote, const struct zygote_reply *reply)
 {
     BUFFER_LOCAL struct buffer walls = BUFFER_EMPTY;
     BUFFER_LOCAL struct buffer missing = BUFFER_EMPTY;
     zygote->state = ZYGOTE_READY;
     zygote->walls = reply->walls;
-    zygote->reactor = reply->reactor != 0;
+    memcpy(zygote->interpreter, reply->interpreter, sizeof(zygote->interpreter));
+    zygote->interpreter_known = true;
     zygote->current_forks = 0;
     zygote->replace = false;
     if (zygote->spares_wanted == 0)
@@ -236,19 +361,24 @@ static void become_ready(struct zygote *zygote, const struct zygote_reply *reply
         log_number("pid", zygote_connection_pid(zygote->current)),
         log_text("walls", buffer_text(&walls)), log_text("walls_missing", buffer_text(&missing)));
     refill(zygote);
+    ask_for_sessions(zygote);
 }
 
 static void on_ready(void *argument, struct zygote_connection *connection,
                      const struct zygote_reply *reply, int image)
 {
     struct zygote *zygote = argument;
-    if (image >= 0)
+    zygote->image = memory_image_unref(zygote->image);
+    if (image >= 0 && reply->keeps_sessions != 0)
+        zygote->image = memory_image_new(reply->image, image);
+    else if (image >= 0)
         (void)close(image);
     if (connection == zygote->next) {
         LOG(LOG_INFO, "another zygote takes over",
             log_number("former", zygote_connection_pid(zygote->current)));
         zygote_connection_end(zygote->current);
         end_spares(zygote);
+        forget_answers(zygote);
         zygote->current = zygote->next;
         zygote->next = NULL;
     }
@@ -259,7 +389,11 @@ static void on_forked(void *argument, void *fork_argument, struct guest_child *c
                       const struct error *error)
 {
     struct zygote *zygote = argument;
-    (void)fork_argument;
+    if (fork_argument != NULL) {
+        answer_session(zygote, fork_argument, child, error);
+        return;
+    }
+    zygote->spares_coming--;
     struct execution *execution = take_waiter(zygote);
     if (child == NULL) {
         LOG(LOG_ERROR, "the zygote could not fork", log_text("error", error->message));
@@ -286,6 +420,7 @@ static void fail(struct zygote *zygote, const struct error *error)
         log_text("interpreter", zygote->options.interpreter),
         log_text("kind", error_kind_name(error->kind)), log_text("error", error->message));
     refuse_waiters(zygote, error);
+    refuse_sessions(zygote, error);
 }
 
 static void on_next_gone(struct zygote *zygote, const struct error *error)
@@ -307,6 +442,7 @@ static void on_current_gone(struct zygote *zygote, const struct error *said)
     zygote_connection_end(zygote->current);
     zygote->current = NULL;
     end_spares(zygote);
+    forget_answers(zygote);
     if (!was_ready) {
         error_set(&error, ERROR_INTERNAL, "the interpreter's process died while starting");
         fail(zygote, &error);
@@ -376,6 +512,9 @@ static void zygote_free(struct zygote *zygote)
 {
     if (zygote->review != NULL)
         event_free(zygote->review);
+    if (zygote->ask != NULL)
+        event_free(zygote->ask);
+    memory_image_unref(zygote->image);
     free((char *)zygote->options.interpreter);
     free_list(zygote->options.allowed_paths, zygote->options.allowed_path_count);
     free_list(zygote->options.variables, zygote->options.variable_count);
@@ -411,8 +550,10 @@ struct zygote *zygote_start(struct event_base *loop, const struct zygote_options
     zygote->loop = loop;
     TAILQ_INIT(&zygote->waiters);
     TAILQ_INIT(&zygote->spares);
+    TAILQ_INIT(&zygote->forks);
     zygote->review = event_new(loop, -1, EV_PERSIST, on_review, zygote);
-    if (copy_options(zygote, options) != 0 || zygote->review == NULL ||
+    zygote->ask = event_new(loop, -1, 0, on_ask, zygote);
+    if (copy_options(zygote, options) != 0 || zygote->review == NULL || zygote->ask == NULL ||
         event_add(zygote->review, &review) != 0) {
         error_set(error, ERROR_INTERNAL, "out of memory");
         zygote_free(zygote);
@@ -436,15 +577,21 @@ static void note_demand(struct zygote *zygote)
         zygote->spares_wanted++;
 }
 
+/* Starts a process where there is none. */
+static int wake(struct zygote *zygote, struct error *error)
+{
+    if (zygote->state != ZYGOTE_FAILED)
+        return 0;
+    if (now_us() - zygote->failed_us < RESTART_PAUSE_US)
+        return error_set(error, zygote->error.kind, "%s", zygote->error.message);
+    return start_current(zygote, error);
+}
+
 int zygote_ask(struct zygote *zygote, struct execution_waiter *waiter, struct error *error)
 {
     struct error failure = ERROR_NONE;
-    if (zygote->state == ZYGOTE_FAILED) {
-        if (now_us() - zygote->failed_us < RESTART_PAUSE_US)
-            return error_set(error, zygote->error.kind, "%s", zygote->error.message);
-        if (start_current(zygote, error) != 0)
-            return -1;
-    }
+    if (wake(zygote, error) != 0)
+        return -1;
     note_demand(zygote);
     TAILQ_INSERT_TAIL(&zygote->waiters, waiter, link);
     waiter->waiting = true;
@@ -500,9 +647,9 @@ wall_set zygote_walls(const struct zygote *zygote)
     return zygote->walls;
 }
 
-bool zygote_is_reactor(const struct zygote *zygote)
+const uint8_t *zygote_interpreter(const struct zygote *zygote)
 {
-    return zygote->reactor;
+    return zygote->interpreter_known ? zygote->interpreter : NULL;
 }
 
 void zygote_stop(struct zygote *zygote)
@@ -520,5 +667,6 @@ void zygote_stop(struct zygote *zygote)
     end_spares(zygote);
     error_set(&error, ERROR_KILLED, "the service is stopping");
     refuse_waiters(zygote, &error);
+    refuse_sessions(zygote, &error);
     zygote_free(zygote);
 }

@@ -30,6 +30,7 @@ struct zygote_options {
     size_t variable_count;
     uint64_t timeout_ms;    /* the most that an execution may ask for */
     uint64_t memory_bytes;  /* the same */
+    uint64_t state_bytes;   /* the most that a session's state may take */
     size_t spares_maximum;  /* guest processes that wait, at most; at least 1 */
     uint64_t forks_maximum; /* after so many the process is replaced; 0: never */
 };
@@ -65,10 +66,11 @@ struct zygote_counts {
 
 struct zygote_counts zygote_counts(const struct zygote *zygote);
 
-/* The walls around its guest processes, and whether the interpreter is a reactor; of a zygote that
- * is or was ready. */
+/* The walls around its guest processes; of a zygote that is or was ready. */
 wall_set zygote_walls(const struct zygote *zygote);
-bool zygote_is_reactor(const struct zygote *zygote);
+
+/* SHA-256 of the interpreter, INTERPRETER_DIGEST_SIZE bytes; NULL while it is not known. */
+const uint8_t *zygote_interpreter(const struct zygote *zygote);
 
 /* Ends the process and the guest processes that wait. Executions that wait are ended (their `done`
  * is called with ERROR_KILLED before this returns); those that run go on. Accepts NULL. */

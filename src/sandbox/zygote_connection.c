@@ -24,6 +24,7 @@ struct pending_fork {
     TAILQ_ENTRY(pending_fork) link;
     uint64_t number;
     int channel;
+    bool forgotten;
     void *argument;
 };
 
@@ -49,6 +50,7 @@ struct command {
     char parent[16];
     char timeout[24];
     char memory[24];
+    char state[24];
 };
 
 static void add(struct command *command, const char *argument)
@@ -68,6 +70,8 @@ static int build_command(const struct zygote_options *options, struct command *c
                    (unsigned long long)options->timeout_ms);
     (void)snprintf(command->memory, sizeof(command->memory), "%llu",
                    (unsigned long long)options->memory_bytes);
+    (void)snprintf(command->state, sizeof(command->state), "%llu",
+                   (unsigned long long)options->state_bytes);
     command->count = 0;
     add(command, "shannon");
     add(command, "zygote");
@@ -77,6 +81,8 @@ static int build_command(const struct zygote_options *options, struct command *c
     add(command, command->timeout);
     add(command, "--memory");
     add(command, command->memory);
+    add(command, "--state");
+    add(command, command->state);
     for (size_t i = 0; i < options->allowed_path_count; i++) {
         add(command, "--allow-read");
         add(command, options->allowed_paths[i]);
@@ -207,7 +213,8 @@ static void watch_answers(struct zygote_connection *connection)
 }
 
 int zygote_connection_fork(struct zygote_connection *connection, const int *descriptors,
-                           size_t count, void *fork_argument, struct error *error)
+                           size_t count, const uint8_t *image, void *fork_argument,
+                           struct error *error)
 {
     int ends[2];
     int sent[ZYGOTE_DESCRIPTORS_MAX];
@@ -219,7 +226,9 @@ int zygote_connection_fork(struct zygote_connection *connection, const int *desc
         free(fork);
         return -1;
     }
-    const struct zygote_request request = {.number = ++connection->last_number};
+    struct zygote_request request = {.number = ++connection->last_number};
+    if (image != NULL)
+        memcpy(request.image, image, sizeof(request.image));
     sent[ZYGOTE_FD_CHANNEL] = ends[1];
     memcpy(sent + 1, descriptors, count * sizeof(int));
     int status =
@@ -240,18 +249,14 @@ int zygote_connection_fork(struct zygote_connection *connection, const int *desc
     return 0;
 }
 
-size_t zygote_connection_pending(const struct zygote_connection *connection)
-{
-    return connection->pending_count;
-}
-
-void zygote_connection_visit_pending(const struct zygote_connection *connection,
-                                     void (*visit)(void *argument, void *fork_argument),
-                                     void *argument)
+void zygote_connection_forget(struct zygote_connection *connection, const void *fork_argument)
 {
     struct pending_fork *fork;
     TAILQ_FOREACH(fork, &connection->pending, link)
-    visit(argument, fork->argument);
+    {
+        if (fork->argument == fork_argument)
+            fork->forgotten = true;
+    }
 }
 
 /* Takes the fork `number` out of the list; NULL when there is none. */
@@ -277,13 +282,17 @@ static void on_forked(struct zygote_connection *connection, const struct zygote_
     if (fork == NULL)
         return;
     void *argument = fork->argument;
+    bool forgotten = fork->forgotten;
     struct guest_child *child = NULL;
     if (reply->kind == ZYGOTE_REPLY_FORKED && reply->pid > 0)
         child = guest_child_new(connection->loop, reply->pid, fork->channel, &error);
     else
         (void)close(fork->channel);
     free(fork);
-    connection->listener.forked(connection->listener.argument, argument, child, &error);
+    if (!forgotten)
+        connection->listener.forked(connection->listener.argument, argument, child, &error);
+    else if (child != NULL)
+        guest_child_end(child);
 }
 
 /* ---- replies, and the end ---- */

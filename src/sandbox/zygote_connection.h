@@ -14,7 +14,8 @@ struct zygote_connection_listener {
     /* The interpreter is warm. `image` is its memory image, taken over; -1: none. */
     void (*ready)(void *argument, struct zygote_connection *connection,
                   const struct zygote_reply *reply, int image);
-    /* A fork that was asked for is there, or (`child` NULL) was refused. */
+    /* A fork that was asked for is there, or (`child` NULL) was refused. Not for one that was
+     * forgotten. */
     void (*forked)(void *argument, void *fork_argument, struct guest_child *child,
                    const struct error *error);
     /* The process is gone; `error` says why when it says so itself. The forks that were asked for
@@ -32,18 +33,15 @@ struct zygote_connection *zygote_connection_start(struct event_base *loop,
 pid_t zygote_connection_pid(const struct zygote_connection *connection);
 
 /* Asks for a fork, which is answered with `fork_argument`. `descriptors` (may be empty) go to the
- * guest process behind its channel and stay the caller's. -1 with ERROR_INTERNAL when it cannot be
- * asked now. */
+ * guest process behind its channel and stay the caller's; `image` is the identifier of
+ * ZYGOTE_FD_IMAGE, NULL without one. -1 with ERROR_INTERNAL when it cannot be asked now. */
 int zygote_connection_fork(struct zygote_connection *connection, const int *descriptors,
-                           size_t count, void *fork_argument, struct error *error);
+                           size_t count, const uint8_t *image, void *fork_argument,
+                           struct error *error);
 
-/* How many forks were asked for and not answered. */
-size_t zygote_connection_pending(const struct zygote_connection *connection);
-
-/* Calls `visit` with the argument of each of them. */
-void zygote_connection_visit_pending(const struct zygote_connection *connection,
-                                     void (*visit)(void *argument, void *fork_argument),
-                                     void *argument);
+/* The fork that was asked for with `fork_argument`, if it is not answered yet, ends as soon as it
+ * is there. */
+void zygote_connection_forget(struct zygote_connection *connection, const void *fork_argument);
 
 /* Kills the process, waits for it, and ends those of its forks that nobody was told of. */
 void zygote_connection_end(struct zygote_connection *connection);

@@ -3,6 +3,7 @@
  * process. */
 #include "sandbox/zygote_process.h"
 
+#include "engine/object_cache.h"
 #include "sandbox/guest_channel.h"
 #include "sandbox/guest_process.h"
 #include "sandbox/lockdown.h"
@@ -15,6 +16,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 /* The zygote's memory may grow to this while it starts; each run then gets its own limit. */
@@ -23,7 +25,9 @@
 struct zygote_process {
     struct guest *guest;
     struct lockdown *lockdown;
-    int image; /* the memory image, until it is handed to the service; -1: none */
+    int image; /* the memory image; -1: none */
+    uint8_t image_id[MEMORY_IMAGE_ID_SIZE];
+    uint8_t interpreter[INTERPRETER_DIGEST_SIZE];
 };
 
 static int send_reply(const struct zygote_reply *reply, const int *descriptors, size_t count)
@@ -31,15 +35,37 @@ static int send_reply(const struct zygote_reply *reply, const int *descriptors, 
     return zygote_message_send(ZYGOTE_SOCKET_FD, reply, sizeof(*reply), descriptors, count);
 }
 
-/* In the new process. */
-static _Noreturn void become_guest_process(struct zygote_process *zygote,
-                                           const int descriptors[ZYGOTE_DESCRIPTORS_MAX])
+/* What a session's process gets beside what every one has. A fresh interpreter's state will differ
+ * from this zygote's image, one that is brought back from the image it came with. */
+static void fill_context(struct session_context *context, const struct zygote_process *zygote,
+                         const struct zygote_request *request, const int *descriptors, size_t count)
 {
-    const struct guest_process process = {
+    bool has_state = count == ZYGOTE_FD_COUNT;
+    *context = (struct session_context){
+        .image_fd = has_state ? descriptors[ZYGOTE_FD_IMAGE] : zygote->image,
+        .state_fd = has_state ? descriptors[ZYGOTE_FD_STATE] : -1,
+        .save_fds = {descriptors[ZYGOTE_FD_SAVE_0], descriptors[ZYGOTE_FD_SAVE_1]},
+        .pagemap_fd = lockdown_open_own(zygote->lockdown, "pagemap"),
+    };
+    memcpy(context->interpreter, zygote->interpreter, sizeof(context->interpreter));
+    memcpy(context->image, has_state ? request->image : zygote->image_id, sizeof(context->image));
+}
+
+/* In the new process. */
+static _Noreturn void become_guest_process(const struct zygote_process *zygote,
+                                           const struct zygote_request *request,
+                                           const int *descriptors, size_t count)
+{
+    static struct session_context context;
+    struct guest_process process = {
         .guest = zygote->guest, .lockdown = zygote->lockdown, .captured = true, .copy = true};
     /* The channel takes the place of the zygote's socket, which no guest process may hold. */
     if (dup2(descriptors[ZYGOTE_FD_CHANNEL], GUEST_CHANNEL_FD) < 0)
         _exit(1);
+    if (count > ZYGOTE_FD_SAVE_1) {
+        fill_context(&context, zygote, request, descriptors, count);
+        process.session = &context;
+    }
     guest_process_run(&process);
 }
 
@@ -57,7 +83,7 @@ static int serve_one(struct zygote_process *zygote)
     /* A child of the service, which waits for it by itself, and which it outlives us for. */
     pid_t pid = count == 0 ? -1 : lockdown_fork(zygote->lockdown, true);
     if (pid == 0)
-        become_guest_process(zygote, descriptors);
+        become_guest_process(zygote, &request, descriptors, count);
     if (pid < 0) {
         reply.kind = ZYGOTE_REPLY_REFUSED;
         error_set_errno(&reply.error, ERROR_INTERNAL, errno, "cannot make a process");
@@ -77,10 +103,12 @@ static int start(struct zygote_process *zygote, const struct zygote_process_opti
         .readable_path_count = options->guest.allowed_path_count,
         .processor_seconds = guest_process_processor_seconds(options->timeout_ms),
         .memory_bytes = options->memory_bytes,
+        .file_bytes = options->state_bytes,
     };
     const uint32_t flags = SHANNON_INITIALIZE_PRELOAD | SHANNON_INITIALIZE_UNBUFFERED;
     zygote->lockdown = lockdown_prepare(&lockdown, error);
-    if (zygote->lockdown == NULL || guest_prepare(&options->guest, &object, error) != 0)
+    if (zygote->lockdown == NULL || guest_prepare(&options->guest, &object, error) != 0 ||
+        object_cache_module_digest(options->guest.wasm_path, zygote->interpreter, error) != 0)
         return -1;
     zygote->guest = guest_load(&options->guest, buffer_text(&object), error);
     /* Before the interpreter runs at all: it is somebody's code too. */
@@ -88,7 +116,12 @@ static int start(struct zygote_process *zygote, const struct zygote_process_opti
         lockdown_confine(zygote->lockdown, error) != 0 ||
         guest_initialize(zygote->guest, flags, START_MEMORY_LIMIT, error) != 0)
         return -1;
-    return guest_share(zygote->guest, zygote->lockdown, &zygote->image, error);
+    if (guest_share(zygote->guest, zygote->lockdown, &zygote->image, error) != 0)
+        return -1;
+    if (getrandom(zygote->image_id, sizeof(zygote->image_id), 0) !=
+        (ssize_t)sizeof(zygote->image_id))
+        return error_set_errno(error, ERROR_INTERNAL, errno, "there are no random bytes");
+    return 0;
 }
 
 static void prepare_process(void)
@@ -115,13 +148,13 @@ int zygote_process_main(const struct zygote_process_options *options)
         reply.kind = ZYGOTE_REPLY_FAILED;
     else {
         reply.walls = lockdown_active(zygote.lockdown);
-        reply.reactor = guest_is_reactor(zygote.guest) ? 1 : 0;
+        reply.keeps_sessions = guest_can_be_saved(zygote.guest) ? 1 : 0;
+        memcpy(reply.interpreter, zygote.interpreter, sizeof(reply.interpreter));
+        memcpy(reply.image, zygote.image_id, sizeof(reply.image));
     }
     if (send_reply(&reply, &zygote.image, zygote.image < 0 ? 0 : 1) != 0 ||
         reply.kind == ZYGOTE_REPLY_FAILED)
         return 1;
-    if (zygote.image >= 0)
-        (void)close(zygote.image);
     int status;
     do
         status = serve_one(&zygote);

@@ -12,6 +12,7 @@ struct zygote_process_options {
     pid_t service;         /* when it dies, so does the zygote */
     uint64_t timeout_ms;   /* the most wall time that a run may be given */
     uint64_t memory_bytes; /* the most memory */
+    uint64_t state_bytes;  /* the most that a session's state may take */
 };
 
 /* Loads and initialises the interpreter, says so on ZYGOTE_SOCKET_FD, and forks a guest process for

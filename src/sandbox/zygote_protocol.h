@@ -6,6 +6,7 @@
 #define SHANNON_SANDBOX_ZYGOTE_PROTOCOL_H
 
 #include "base/error.h"
+#include "sandbox/session_state.h"
 #include "sandbox/walls.h"
 
 #include <stddef.h>
@@ -16,19 +17,23 @@
 #define ZYGOTE_SOCKET_FD 3
 
 /* The most descriptors in one message. */
-#define ZYGOTE_DESCRIPTORS_MAX 4
+#define ZYGOTE_DESCRIPTORS_MAX 5
 
-/* Descriptors of a fork, in this order; a stateless guest process gets the first only. */
+/* Descriptors of a fork, in this order: the first for each; three for a session; all for one that
+ * begins with a state. */
 enum zygote_descriptor {
     ZYGOTE_FD_CHANNEL, /* the process's end of its channel */
-    ZYGOTE_FD_IMAGE,   /* the memory image that the session's state is the difference from */
-    ZYGOTE_FD_STATE,   /* the state to begin with; may be empty */
-    ZYGOTE_FD_SAVE,    /* a memory file for the state after a run, in turn with the one before */
+    ZYGOTE_FD_SAVE_0,  /* memory files for the state after a run, in turn */
+    ZYGOTE_FD_SAVE_1,
+    ZYGOTE_FD_STATE, /* the state to begin with */
+    ZYGOTE_FD_IMAGE, /* the memory image that it is the difference from */
+    ZYGOTE_FD_COUNT
 };
 
 /* Service to zygote: make a guest process. */
 struct zygote_request {
-    uint64_t number; /* the service's own, comes back in the reply */
+    uint64_t number;                     /* the service's own, comes back in the reply */
+    uint8_t image[MEMORY_IMAGE_ID_SIZE]; /* of ZYGOTE_FD_IMAGE */
 };
 
 enum zygote_reply_kind {
@@ -42,8 +47,10 @@ struct zygote_reply {
     uint32_t kind;
     int32_t pid;
     uint64_t number;
-    wall_set walls;   /* of READY: those that its guest processes have */
-    uint32_t reactor; /* of READY: 1 when the interpreter is one, so that it can keep sessions */
+    wall_set walls;          /* of READY: those that its guest processes have */
+    uint32_t keeps_sessions; /* of READY: 1 when the interpreter can; then there is an image */
+    uint8_t interpreter[INTERPRETER_DIGEST_SIZE]; /* of READY: SHA-256 of the module */
+    uint8_t image[MEMORY_IMAGE_ID_SIZE];          /* of READY: of the memory image */
     struct error error;
 };
 

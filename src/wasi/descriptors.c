@@ -13,7 +13,8 @@ static uint32_t find(struct wasi_host *host, uint32_t fd, bool directory, uint64
     if (fd >= WASI_DESCRIPTORS_MAX || host->descriptors[fd].kind == DESCRIPTOR_CLOSED)
         return WASI_ERRNO_BADF;
     struct descriptor *descriptor = &host->descriptors[fd];
-    if (directory && descriptor->kind != DESCRIPTOR_DIRECTORY)
+    if (directory && descriptor->kind != DESCRIPTOR_DIRECTORY &&
+        descriptor->kind != DESCRIPTOR_SCRATCH_DIRECTORY)
         return WASI_ERRNO_NOTDIR;
     uint64_t held = descriptor->rights;
     if ((held & WASI_RIGHT_FD_SEEK) != 0)
@@ -57,18 +58,30 @@ uint32_t descriptor_install(struct wasi_host *host, const struct descriptor *des
     return fd;
 }
 
-void descriptor_release(struct wasi_host *host, uint32_t fd)
+void descriptor_discard(struct wasi_host *host, struct descriptor *descriptor)
 {
-    struct descriptor *descriptor = &host->descriptors[fd];
-    if (descriptor->kind == DESCRIPTOR_CLOSED)
-        return;
-    if (!descriptor->borrowed)
+    if (descriptor->node != NULL)
+        scratch_drop(host->scratch, descriptor->node);
+    else if (descriptor->kind != DESCRIPTOR_CLOSED && !descriptor->borrowed)
         (void)close(descriptor->host_fd);
     directory_listing_free(descriptor->listing);
     free(descriptor->preopen_path);
+    free(descriptor->path);
     *descriptor = (struct descriptor){.kind = DESCRIPTOR_CLOSED};
+}
+
+void descriptor_release(struct wasi_host *host, uint32_t fd)
+{
+    if (host->descriptors[fd].kind == DESCRIPTOR_CLOSED)
+        return;
+    descriptor_discard(host, &host->descriptors[fd]);
     if (fd < host->lowest_free)
         host->lowest_free = fd;
+}
+
+bool descriptor_changeable(const struct wasi_host *host, const struct descriptor *descriptor)
+{
+    return descriptor->node != NULL ? host->scratch->budget.limit != 0 : descriptor->changeable;
 }
 
 uint32_t preview1_fd_close(void *context, uint32_t fd)

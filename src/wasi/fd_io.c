@@ -3,14 +3,13 @@
  * every buffer and the place of the result are checked before the host reads or writes a byte. */
 #include "wasi/guest_memory.h"
 #include "wasi/preview1.h"
+#include "wasi/scratch_calls.h"
 #include "wasi/wasi_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <unistd.h>
-
-#define NO_OFFSET UINT64_MAX
 
 struct transfer {
     struct descriptor *descriptor;
@@ -96,27 +95,21 @@ static ssize_t move_bytes(const struct wasi_host *host, const struct transfer *t
 }
 
 static uint32_t run_stream_transfer(struct wasi_host *host, const struct transfer *transfer,
-                                    bool write, uint64_t offset)
+                                    bool write, uint64_t offset, uint32_t *result)
 {
     if (offset != NO_OFFSET)
         return WASI_ERRNO_SPIPE;
-    uint32_t moved;
-    uint32_t failure = stream_transfer(host, transfer->descriptor, write, transfer->vector_count,
-                                       transfer->total, &moved);
-    if (failure == WASI_ERRNO_SUCCESS)
-        store_u32(transfer->result, moved);
-    return failure;
+    return stream_transfer(host, transfer->descriptor, write, transfer->vector_count,
+                           transfer->total, result);
 }
 
 /* A standard descriptor is shared with others in the host, so that whether it blocks there is not
  * the guest's to choose: the guest's own nonblock flag is acted out by polling first, and a
  * descriptor that the host made nonblocking is waited for. */
-static uint32_t run_transfer(struct wasi_host *host, struct transfer *transfer, bool write,
-                             uint64_t offset)
+static uint32_t run_host_transfer(struct wasi_host *host, struct transfer *transfer, bool write,
+                                  uint64_t offset, uint32_t *result)
 {
     struct descriptor *descriptor = transfer->descriptor;
-    if (descriptor->kind == DESCRIPTOR_STREAM)
-        return run_stream_transfer(host, transfer, write, offset);
     bool standard = descriptor->kind == DESCRIPTOR_STANDARD;
     bool nonblocking = (descriptor->flags & WASI_FDFLAGS_NONBLOCK) != 0;
     short events = write ? POLLOUT : POLLIN;
@@ -140,8 +133,26 @@ static uint32_t run_transfer(struct wasi_host *host, struct transfer *transfer, 
     } while (moved < 0 && errno == EINTR);
     if (moved < 0)
         return errno_from_host(errno);
-    store_u32(transfer->result, (uint32_t)moved);
+    *result = (uint32_t)moved;
     return WASI_ERRNO_SUCCESS;
+}
+
+static uint32_t run_transfer(struct wasi_host *host, struct transfer *transfer, bool write,
+                             uint64_t offset)
+{
+    uint32_t moved = 0;
+    uint32_t failure;
+    if (transfer->descriptor->kind == DESCRIPTOR_STREAM)
+        failure = run_stream_transfer(host, transfer, write, offset, &moved);
+    else if (transfer->descriptor->kind != DESCRIPTOR_SCRATCH_FILE)
+        failure = run_host_transfer(host, transfer, write, offset, &moved);
+    else if (write)
+        failure = scratch_write(host, transfer->descriptor, transfer->vector_count, offset, &moved);
+    else
+        failure = scratch_read(host, transfer->descriptor, transfer->vector_count, offset, &moved);
+    if (failure == WASI_ERRNO_SUCCESS)
+        store_u32(transfer->result, moved);
+    return failure;
 }
 
 uint32_t preview1_fd_read(void *context, uint32_t fd, uint32_t vectors, uint32_t vector_count,
@@ -204,6 +215,12 @@ static uint32_t seek(struct wasi_host *host, uint32_t fd, uint64_t rights, int64
         return WASI_ERRNO_FAULT;
     if (descriptor->kind == DESCRIPTOR_STREAM)
         return WASI_ERRNO_SPIPE;
+    if (descriptor->kind == DESCRIPTOR_SCRATCH_FILE) {
+        failure = scratch_seek(descriptor, offset, whence);
+        if (failure == WASI_ERRNO_SUCCESS)
+            store_u64(to, descriptor->position);
+        return failure;
+    }
     off_t position = lseek(descriptor->host_fd, offset, whence);
     if (position < 0)
         return errno_from_host(errno);
@@ -239,6 +256,8 @@ uint32_t preview1_fd_sync(void *context, uint32_t fd)
         return failure;
     if (descriptor->kind == DESCRIPTOR_STREAM)
         return WASI_ERRNO_INVAL; /* as of a pipe */
+    if (descriptor->node != NULL)
+        return WASI_ERRNO_SUCCESS;
     return fsync(descriptor->host_fd) == 0 ? WASI_ERRNO_SUCCESS : errno_from_host(errno);
 }
 
@@ -250,6 +269,8 @@ uint32_t preview1_fd_datasync(void *context, uint32_t fd)
         return failure;
     if (descriptor->kind == DESCRIPTOR_STREAM)
         return WASI_ERRNO_INVAL; /* as of a pipe */
+    if (descriptor->node != NULL)
+        return WASI_ERRNO_SUCCESS;
     return fdatasync(descriptor->host_fd) == 0 ? WASI_ERRNO_SUCCESS : errno_from_host(errno);
 }
 
@@ -271,6 +292,8 @@ uint32_t preview1_fd_advise(void *context, uint32_t fd, uint64_t offset, uint64_
     if (advice >= sizeof(host_advice) / sizeof(host_advice[0]) || offset > INT64_MAX ||
         size > INT64_MAX - offset)
         return WASI_ERRNO_INVAL;
+    if (descriptor->node != NULL)
+        return WASI_ERRNO_SUCCESS;
     int host_errno =
         posix_fadvise(descriptor->host_fd, (off_t)offset, (off_t)size, host_advice[advice]);
     return host_errno == 0 ? WASI_ERRNO_SUCCESS : errno_from_host(host_errno);
@@ -286,6 +309,8 @@ uint32_t preview1_fd_allocate(void *context, uint32_t fd, uint64_t offset, uint6
         return failure;
     if (size == 0 || offset > INT64_MAX || size > INT64_MAX - offset)
         return WASI_ERRNO_INVAL;
+    if (descriptor->kind == DESCRIPTOR_SCRATCH_FILE)
+        return scratch_allocate(context, descriptor, offset, size);
     int result;
     do
         result = fallocate(descriptor->host_fd, 0, (off_t)offset, (off_t)size);

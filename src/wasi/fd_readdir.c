@@ -6,6 +6,7 @@
  * and that one is always in the block read last. */
 #include "wasi/guest_memory.h"
 #include "wasi/preview1.h"
+#include "wasi/scratch_calls.h"
 #include "wasi/wasi_internal.h"
 
 #include <dirent.h>
@@ -121,43 +122,65 @@ static uint32_t put(uint8_t *to, uint32_t room, const void *bytes, uint32_t size
     return size;
 }
 
+uint32_t directory_entry_store(uint8_t *to, uint32_t room, const struct directory_entry *entry)
+{
+    uint8_t record[WASI_DIRENT_SIZE] = {0};
+    store_u64(record, entry->next);
+    store_u64(record + 8, entry->serial);
+    store_u32(record + 16, entry->name_size);
+    record[20] = entry->filetype;
+    uint32_t used = put(to, room, record, sizeof(record));
+    return used + put(to + used, room - used, entry->name, entry->name_size);
+}
+
 /* The folder above a preopen is none of the guest's business, not even its serial number. */
 static uint32_t put_entry(const struct directory_listing *listing, uint8_t *to, uint32_t room)
 {
-    const struct dirent64 *entry = entry_at(listing, listing->next_at);
-    uint32_t length = (uint32_t)strlen(entry->d_name);
-    uint8_t record[WASI_DIRENT_SIZE] = {0};
-    store_u64(record, listing->next + 1);
-    store_u64(record + 8, strcmp(entry->d_name, "..") == 0 ? 0 : entry->d_ino);
-    store_u32(record + 16, length);
-    record[20] = entry_type(listing, entry);
-    uint32_t used = put(to, room, record, sizeof(record));
-    return used + put(to + used, room - used, entry->d_name, length);
+    const struct dirent64 *found = entry_at(listing, listing->next_at);
+    const struct directory_entry entry = {
+        .next = listing->next + 1,
+        .serial = strcmp(found->d_name, "..") == 0 ? 0 : found->d_ino,
+        .filetype = entry_type(listing, found),
+        .name = found->d_name,
+        .name_size = (uint32_t)strlen(found->d_name),
+    };
+    return directory_entry_store(to, room, &entry);
 }
 
-uint32_t preview1_fd_readdir(void *context, uint32_t fd, uint32_t buffer, uint32_t size,
-                             uint64_t cookie, uint32_t result)
+static uint32_t list(struct descriptor *directory, uint8_t *to, uint32_t size, uint64_t cookie,
+                     uint32_t *used)
 {
-    struct descriptor *directory;
-    uint32_t failure = descriptor_find_directory(context, fd, WASI_RIGHT_FD_READDIR, &directory);
-    if (failure != WASI_ERRNO_SUCCESS)
-        return failure;
-    uint8_t *to = guest_at(context, buffer, size);
-    uint8_t *used_to = guest_at(context, result, sizeof(uint32_t));
-    if (to == NULL || used_to == NULL)
-        return WASI_ERRNO_FAULT;
-    failure = move_to(directory, cookie);
-    uint32_t used = 0;
-    while (failure == WASI_ERRNO_SUCCESS && used < size && directory->listing->count > 0) {
+    uint32_t failure = move_to(directory, cookie);
+    while (failure == WASI_ERRNO_SUCCESS && *used < size && directory->listing->count > 0) {
         struct directory_listing *listing = directory->listing;
-        used += put_entry(listing, to + used, size - used);
-        if (used == size)
+        *used += put_entry(listing, to + *used, size - *used);
+        if (*used == size)
             break;
         listing->next_at += entry_at(listing, listing->next_at)->d_reclen;
         listing->next++;
         if (listing->next_at == listing->size)
             failure = next_block(listing);
     }
+    return failure;
+}
+
+uint32_t preview1_fd_readdir(void *context, uint32_t fd, uint32_t buffer, uint32_t size,
+                             uint64_t cookie, uint32_t result)
+{
+    struct wasi_host *host = context;
+    struct descriptor *directory;
+    uint32_t failure = descriptor_find_directory(host, fd, WASI_RIGHT_FD_READDIR, &directory);
+    if (failure != WASI_ERRNO_SUCCESS)
+        return failure;
+    uint8_t *to = guest_at(host, buffer, size);
+    uint8_t *used_to = guest_at(host, result, sizeof(uint32_t));
+    if (to == NULL || used_to == NULL)
+        return WASI_ERRNO_FAULT;
+    uint32_t used = 0;
+    if (directory->kind == DESCRIPTOR_SCRATCH_DIRECTORY)
+        failure = scratch_list(host, directory, to, size, cookie, &used);
+    else
+        failure = list(directory, to, size, cookie, &used);
     if (failure != WASI_ERRNO_SUCCESS)
         return failure;
     store_u32(used_to, used);

@@ -2,6 +2,7 @@
  * fd_prestat_*. Invariant: every record is written whole, its padding zero. */
 #include "wasi/guest_memory.h"
 #include "wasi/preview1.h"
+#include "wasi/scratch_calls.h"
 #include "wasi/wasi_internal.h"
 
 #include <errno.h>
@@ -110,11 +111,13 @@ uint32_t preview1_fd_fdstat_set_flags(void *context, uint32_t fd, uint32_t flags
     /* Linux cannot change the sync flags of an open file; see fcntl(2), F_SETFL. */
     if ((changed & SYNC_FLAGS) != 0)
         return WASI_ERRNO_NOTSUP;
-    if ((changed & WASI_FDFLAGS_APPEND) != 0 && descriptor->kind != DESCRIPTOR_FILE)
+    if ((changed & WASI_FDFLAGS_APPEND) != 0 && descriptor->kind != DESCRIPTOR_FILE &&
+        descriptor->kind != DESCRIPTOR_SCRATCH_FILE)
         return WASI_ERRNO_NOTSUP;
     /* A file that is open for reading only has no use for it, and beneath a read-only preopen a
-     * seccomp filter may not allow it. */
-    if ((changed & WASI_FDFLAGS_APPEND) != 0 && descriptor->changeable) {
+     * seccomp filter may not allow it. Of a file in scratch the kernel knows nothing. */
+    if (descriptor->node == NULL && (changed & WASI_FDFLAGS_APPEND) != 0 &&
+        descriptor->changeable) {
         int append = (flags & WASI_FDFLAGS_APPEND) != 0 ? O_APPEND : 0;
         if (fcntl(descriptor->host_fd, F_SETFL, append | O_NONBLOCK) != 0)
             return errno_from_host(errno);
@@ -133,7 +136,9 @@ uint32_t preview1_fd_filestat_get(void *context, uint32_t fd, uint32_t result)
     if (to == NULL)
         return WASI_ERRNO_FAULT;
     struct stat status = {.st_mode = S_IFIFO, .st_nlink = 1}; /* of a stream */
-    if (descriptor->kind != DESCRIPTOR_STREAM && fstat(descriptor->host_fd, &status) != 0)
+    if (descriptor->node != NULL)
+        scratch_status(descriptor->node, &status);
+    else if (descriptor->kind != DESCRIPTOR_STREAM && fstat(descriptor->host_fd, &status) != 0)
         return errno_from_host(errno);
     filestat_store(to, &status);
     return WASI_ERRNO_SUCCESS;
@@ -145,10 +150,12 @@ uint32_t preview1_fd_filestat_set_size(void *context, uint32_t fd, uint64_t size
     uint32_t failure = descriptor_find(context, fd, WASI_RIGHT_FD_FILESTAT_SET_SIZE, &descriptor);
     if (failure != WASI_ERRNO_SUCCESS)
         return failure;
-    if (!descriptor->changeable)
+    if (!descriptor_changeable(context, descriptor))
         return WASI_ERRNO_ROFS;
     if (size > INT64_MAX)
         return WASI_ERRNO_INVAL;
+    if (descriptor->kind == DESCRIPTOR_SCRATCH_FILE)
+        return scratch_set_size(context, descriptor, size);
     int result;
     do
         result = ftruncate(descriptor->host_fd, (off_t)size);
@@ -167,9 +174,11 @@ uint32_t preview1_fd_filestat_set_times(void *context, uint32_t fd, uint64_t acc
     failure = times_from_guest(accessed, modified, flags, times);
     if (failure != WASI_ERRNO_SUCCESS)
         return failure;
-    if (!descriptor->changeable)
+    if (!descriptor_changeable(context, descriptor))
         return WASI_ERRNO_ROFS;
-    if (futimens(descriptor->host_fd, times) != 0)
+    if (descriptor->node != NULL)
+        scratch_set_times(descriptor->node, times);
+    else if (futimens(descriptor->host_fd, times) != 0)
         return errno_from_host(errno);
     return WASI_ERRNO_SUCCESS;
 }

@@ -1,6 +1,6 @@
-/* The life of a host and what its owner grants: arguments, variables, standard descriptors and
- * preopens. Invariant: nothing is reachable that was not granted here, and no preopen exists unless
- * openat2(2) was seen to keep a path beneath its folder. */
+/* The life of a host and what its owner grants: arguments, variables, standard descriptors,
+ * preopens and scratch. Invariant: nothing is reachable that was not granted here, and no preopen
+ * exists unless openat2(2) was seen to keep a path beneath its folder. */
 #include "wasi/wasi_host.h"
 
 #include "wasi/wasi_internal.h"
@@ -30,6 +30,8 @@ struct wasi_host *wasi_host_new(struct linear_memory *memory)
 void wasi_host_set_memory(struct wasi_host *host, struct linear_memory *memory)
 {
     host->memory = memory;
+    if (host->scratch != NULL)
+        scratch_budget_set_memory(&host->scratch->budget, memory);
 }
 
 void wasi_host_free(struct wasi_host *host)
@@ -38,8 +40,10 @@ void wasi_host_free(struct wasi_host *host)
         return;
     for (uint32_t fd = 0; fd < WASI_DESCRIPTORS_MAX; fd++)
         descriptor_release(host, fd);
+    scratch_tree_free(host->scratch);
     buffer_free(&host->arguments.text);
     buffer_free(&host->variables.text);
+    buffer_free(&host->grants);
     free(host);
 }
 
@@ -130,6 +134,7 @@ int wasi_host_set_standard(struct wasi_host *host, int guest_fd, int host_fd, st
         .borrowed = true,
         .filetype = filetype_from_mode(status.st_mode),
         .flags = (flags & O_APPEND) != 0 ? WASI_FDFLAGS_APPEND : 0,
+        .grant = (uint32_t)guest_fd,
         .rights = standard_rights(guest_fd, host_fd, flags & O_ACCMODE, status.st_mode),
     };
     return 0;
@@ -198,14 +203,39 @@ static int make_preopen(int host_fd, const char *guest_path, bool writable,
     return 0;
 }
 
+/* The number of the next preopen, or WASI_DESCRIPTORS_MAX when there is none left. */
+static uint32_t next_preopen(const struct wasi_host *host)
+{
+    uint32_t fd = FIRST_PREOPEN;
+    while (fd < WASI_DESCRIPTORS_MAX && host->descriptors[fd].kind != DESCRIPTOR_CLOSED)
+        fd++;
+    return fd;
+}
+
+/* Takes the preopen over, also on failure. */
+static int install_preopen(struct wasi_host *host, uint32_t fd, struct descriptor *preopen,
+                           struct error *error)
+{
+    const char *path = preopen->preopen_path;
+    const char *letter = preopen->node != NULL ? "S" : "H";
+    size_t former = host->grants.size;
+    if (buffer_append(&host->grants, letter, 1) != 0 ||
+        buffer_append(&host->grants, path, strlen(path) + 1) != 0) {
+        host->grants.size = former;
+        descriptor_discard(host, preopen);
+        return error_set(error, ERROR_INTERNAL, "not enough memory to grant a folder");
+    }
+    preopen->grant = fd;
+    host->descriptors[fd] = *preopen;
+    return 0;
+}
+
 int wasi_host_add_preopen(struct wasi_host *host, int host_fd, const char *guest_path,
                           bool writable, struct error *error)
 {
     int result = -1;
     struct descriptor preopen;
-    uint32_t fd = FIRST_PREOPEN;
-    while (fd < WASI_DESCRIPTORS_MAX && host->descriptors[fd].kind != DESCRIPTOR_CLOSED)
-        fd++;
+    uint32_t fd = next_preopen(host);
     size_t length = strlen(guest_path);
     if (length == 0 || length > WASI_PATH_MAX)
         error_set(error, ERROR_INVALID_REQUEST,
@@ -218,16 +248,80 @@ int wasi_host_add_preopen(struct wasi_host *host, int host_fd, const char *guest
         result = make_preopen(host_fd, guest_path, writable, &preopen, error);
     if (host_fd >= 0)
         (void)close(host_fd);
-    if (result == 0)
-        host->descriptors[fd] = preopen;
-    return result;
+    return result == 0 ? install_preopen(host, fd, &preopen, error) : -1;
+}
+
+static int make_scratch_preopen(struct scratch_node *folder, const char *guest_path,
+                                struct descriptor *preopen, struct error *error)
+{
+    *preopen = (struct descriptor){
+        .kind = DESCRIPTOR_SCRATCH_DIRECTORY,
+        .host_fd = -1,
+        .filetype = WASI_FILETYPE_DIRECTORY,
+        .rights = DIRECTORY_RIGHTS,
+        .inheriting = WASI_RIGHTS_ALL,
+        .preopen_path = strdup(guest_path),
+        .node = folder,
+    };
+    if (preopen->preopen_path == NULL)
+        return error_set(error, ERROR_INTERNAL, "not enough memory to grant the folder '%s'",
+                         guest_path);
+    scratch_hold(folder);
+    return 0;
+}
+
+static int add_scratch_preopen(struct wasi_host *host, struct scratch_node *folder,
+                               const char *guest_path, struct error *error)
+{
+    struct descriptor preopen;
+    uint32_t fd = next_preopen(host);
+    if (fd == WASI_DESCRIPTORS_MAX)
+        return error_set(error, ERROR_INVALID_REQUEST,
+                         "cannot grant the folder '%s': a guest has at most %d descriptors",
+                         guest_path, WASI_DESCRIPTORS_MAX);
+    if (make_scratch_preopen(folder, guest_path, &preopen, error) != 0)
+        return -1;
+    return install_preopen(host, fd, &preopen, error);
+}
+
+/* Takes scratch back, of which the first preopen may have been installed. */
+static void remove_scratch(struct wasi_host *host, size_t former_grants)
+{
+    for (uint32_t fd = FIRST_PREOPEN; fd < WASI_DESCRIPTORS_MAX; fd++) {
+        if (host->descriptors[fd].node != NULL)
+            descriptor_release(host, fd);
+    }
+    scratch_tree_free(host->scratch);
+    host->scratch = NULL;
+    host->grants.size = former_grants;
+}
+
+int wasi_host_add_scratch(struct wasi_host *host, uint64_t limit_bytes, struct error *error)
+{
+    size_t former_grants = host->grants.size;
+    if (host->scratch != NULL)
+        return error_set(error, ERROR_INTERNAL, "scratch was granted already");
+    host->scratch = scratch_tree_new(limit_bytes, host->memory, error);
+    if (host->scratch == NULL)
+        return -1;
+    if (add_scratch_preopen(host, host->scratch->tmp, "/tmp", error) == 0 &&
+        add_scratch_preopen(host, host->scratch->workspace, "/workspace", error) == 0)
+        return 0;
+    remove_scratch(host, former_grants);
+    return -1;
+}
+
+int wasi_host_add_workspace(struct wasi_host *host, const char *guest_path, struct error *error)
+{
+    return add_scratch_preopen(host, host->scratch->workspace, guest_path, error);
 }
 
 size_t wasi_host_descriptors(const struct wasi_host *host, int *descriptors, size_t maximum)
 {
     size_t count = 0;
     for (uint32_t fd = 0; fd < WASI_DESCRIPTORS_MAX && count < maximum; fd++) {
-        if (host->descriptors[fd].kind != DESCRIPTOR_CLOSED && !host->descriptors[fd].borrowed)
+        if (host->descriptors[fd].host_fd >= 0 && host->descriptors[fd].kind != DESCRIPTOR_CLOSED &&
+            !host->descriptors[fd].borrowed)
             descriptors[count++] = host->descriptors[fd].host_fd;
     }
     return count;

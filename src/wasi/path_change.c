@@ -2,6 +2,7 @@
  * path_symlink, path_unlink_file. Invariant: each acts on single names in directories beneath
  * writable preopens (see struct place), and no call follows a link at that name. */
 #include "wasi/preview1.h"
+#include "wasi/scratch_calls.h"
 #include "wasi/wasi_internal.h"
 
 #include <errno.h>
@@ -11,20 +12,23 @@
 
 #define DIRECTORY_MODE 0777u
 
-/* The checks that all share: the directory, the right, the path, and that it may be changed. */
-static uint32_t find_place(struct wasi_host *host, uint32_t fd, uint64_t rights, uint32_t path,
-                           uint32_t size, uint32_t dots, struct place *place)
+/* The checks that all share: the directory, the right, the path (which is left in host->path), and
+ * that it may be changed. */
+static uint32_t find_directory(struct wasi_host *host, uint32_t fd, uint64_t rights, uint32_t path,
+                               uint32_t size, struct descriptor **directory)
 {
-    struct descriptor *directory;
-    uint32_t failure = descriptor_find_directory(host, fd, rights, &directory);
+    uint32_t failure = descriptor_find_directory(host, fd, rights, directory);
     if (failure != WASI_ERRNO_SUCCESS)
         return failure;
     failure = path_copy_relative(host, path, size, host->path);
     if (failure != WASI_ERRNO_SUCCESS)
         return failure;
-    if (!directory->changeable)
-        return WASI_ERRNO_ROFS;
-    return place_find(directory, host->path, dots, place);
+    return descriptor_changeable(host, *directory) ? WASI_ERRNO_SUCCESS : WASI_ERRNO_ROFS;
+}
+
+static bool is_scratch(const struct descriptor *directory)
+{
+    return directory->kind == DESCRIPTOR_SCRATCH_DIRECTORY;
 }
 
 static uint32_t finish(struct place *place, int result)
@@ -56,9 +60,16 @@ static bool exists(const struct place *place)
 
 uint32_t preview1_path_create_directory(void *context, uint32_t fd, uint32_t path, uint32_t size)
 {
+    struct wasi_host *host = context;
+    struct descriptor *directory;
+    uint32_t failure =
+        find_directory(host, fd, WASI_RIGHT_PATH_CREATE_DIRECTORY, path, size, &directory);
+    if (failure != WASI_ERRNO_SUCCESS)
+        return failure;
+    if (is_scratch(directory))
+        return scratch_path_create_directory(host, directory, host->path);
     struct place place;
-    uint32_t failure = find_place(context, fd, WASI_RIGHT_PATH_CREATE_DIRECTORY, path, size,
-                                  WASI_ERRNO_EXIST, &place);
+    failure = place_find(directory, host->path, WASI_ERRNO_EXIST, &place);
     if (failure != WASI_ERRNO_SUCCESS)
         return failure;
     return finish(&place, mkdirat(place.parent, place.name, DIRECTORY_MODE));
@@ -66,9 +77,16 @@ uint32_t preview1_path_create_directory(void *context, uint32_t fd, uint32_t pat
 
 uint32_t preview1_path_remove_directory(void *context, uint32_t fd, uint32_t path, uint32_t size)
 {
+    struct wasi_host *host = context;
+    struct descriptor *directory;
+    uint32_t failure =
+        find_directory(host, fd, WASI_RIGHT_PATH_REMOVE_DIRECTORY, path, size, &directory);
+    if (failure != WASI_ERRNO_SUCCESS)
+        return failure;
+    if (is_scratch(directory))
+        return scratch_path_remove_directory(host, directory, host->path);
     struct place place;
-    uint32_t failure = find_place(context, fd, WASI_RIGHT_PATH_REMOVE_DIRECTORY, path, size,
-                                  WASI_ERRNO_INVAL, &place);
+    failure = place_find(directory, host->path, WASI_ERRNO_INVAL, &place);
     if (failure != WASI_ERRNO_SUCCESS)
         return failure;
     return finish(&place, unlinkat(place.parent, place.name, AT_REMOVEDIR));
@@ -76,9 +94,16 @@ uint32_t preview1_path_remove_directory(void *context, uint32_t fd, uint32_t pat
 
 uint32_t preview1_path_unlink_file(void *context, uint32_t fd, uint32_t path, uint32_t size)
 {
-    struct place place;
+    struct wasi_host *host = context;
+    struct descriptor *directory;
     uint32_t failure =
-        find_place(context, fd, WASI_RIGHT_PATH_UNLINK_FILE, path, size, WASI_ERRNO_ISDIR, &place);
+        find_directory(host, fd, WASI_RIGHT_PATH_UNLINK_FILE, path, size, &directory);
+    if (failure != WASI_ERRNO_SUCCESS)
+        return failure;
+    if (is_scratch(directory))
+        return scratch_path_unlink_file(host, directory, host->path);
+    struct place place;
+    failure = place_find(directory, host->path, WASI_ERRNO_ISDIR, &place);
     if (failure != WASI_ERRNO_SUCCESS)
         return failure;
     if (place.slash && exists(&place) && !is_directory(&place))
@@ -90,11 +115,16 @@ uint32_t preview1_path_symlink(void *context, uint32_t target, uint32_t target_s
                                uint32_t path, uint32_t size)
 {
     struct wasi_host *host = context;
-    struct place place;
+    struct descriptor *directory;
     uint32_t failure = path_copy_relative(host, target, target_size, host->other_path);
     if (failure == WASI_ERRNO_SUCCESS)
-        failure =
-            find_place(host, fd, WASI_RIGHT_PATH_SYMLINK, path, size, WASI_ERRNO_EXIST, &place);
+        failure = find_directory(host, fd, WASI_RIGHT_PATH_SYMLINK, path, size, &directory);
+    if (failure != WASI_ERRNO_SUCCESS)
+        return failure;
+    if (is_scratch(directory))
+        return WASI_ERRNO_NOTSUP;
+    struct place place;
+    failure = place_find(directory, host->path, WASI_ERRNO_EXIST, &place);
     if (failure != WASI_ERRNO_SUCCESS)
         return failure;
     if (place.slash)
@@ -116,26 +146,34 @@ struct move {
     struct place to;
 };
 
-/* A name must not come to lie where more may be done with the file than at its old name. */
-static uint32_t find_move(struct wasi_host *host, const struct end *old, const struct end *new,
-                          struct move *move)
+/* The checks that both share; the paths are left in host->path and host->other_path. A name must
+ * not come to lie where more may be done with the file than at its old name, nor on another file
+ * system (for the kernel that is a question of folders of the host alone). */
+static uint32_t find_directories(struct wasi_host *host, const struct end *old,
+                                 const struct end *new, struct descriptor **from,
+                                 struct descriptor **to)
 {
-    struct descriptor *from;
-    struct descriptor *to;
-    uint32_t failure = descriptor_find_directory(host, old->fd, old->right, &from);
+    uint32_t failure = descriptor_find_directory(host, old->fd, old->right, from);
     if (failure == WASI_ERRNO_SUCCESS)
-        failure = descriptor_find_directory(host, new->fd, new->right, &to);
+        failure = descriptor_find_directory(host, new->fd, new->right, to);
     if (failure == WASI_ERRNO_SUCCESS)
         failure = path_copy_relative(host, old->path, old->size, host->path);
     if (failure == WASI_ERRNO_SUCCESS)
         failure = path_copy_relative(host, new->path, new->size, host->other_path);
     if (failure != WASI_ERRNO_SUCCESS)
         return failure;
-    if (!from->changeable || !to->changeable)
+    if (!descriptor_changeable(host, *from) || !descriptor_changeable(host, *to))
         return WASI_ERRNO_ROFS;
-    if ((to->inheriting & ~from->inheriting) != 0)
+    if (((*to)->inheriting & ~(*from)->inheriting) != 0)
         return WASI_ERRNO_NOTCAPABLE;
-    failure = place_find(from, host->path, old->dots, &move->from);
+    return is_scratch(*from) != is_scratch(*to) ? WASI_ERRNO_XDEV : WASI_ERRNO_SUCCESS;
+}
+
+static uint32_t find_places(struct wasi_host *host, const struct descriptor *from,
+                            const struct descriptor *to, const struct end *old,
+                            const struct end *new, struct move *move)
+{
+    uint32_t failure = place_find(from, host->path, old->dots, &move->from);
     if (failure != WASI_ERRNO_SUCCESS)
         return failure;
     failure = place_find(to, host->other_path, new->dots, &move->to);
@@ -172,8 +210,16 @@ uint32_t preview1_path_link(void *context, uint32_t old_fd, uint32_t old_flags, 
                             WASI_ERRNO_EXIST};
     if (old_flags != 0)
         return WASI_ERRNO_INVAL;
+    struct wasi_host *host = context;
+    struct descriptor *from;
+    struct descriptor *to;
+    uint32_t failure = find_directories(host, &old, &new, &from, &to);
+    if (failure != WASI_ERRNO_SUCCESS)
+        return failure;
+    if (is_scratch(from))
+        return WASI_ERRNO_NOTSUP;
     struct move move;
-    uint32_t failure = find_move(context, &old, &new, &move);
+    failure = find_places(host, from, to, &old, &new, &move);
     if (failure != WASI_ERRNO_SUCCESS)
         return failure;
     failure = check_link_slashes(&move);
@@ -190,8 +236,16 @@ uint32_t preview1_path_rename(void *context, uint32_t old_fd, uint32_t old_path,
                             WASI_ERRNO_BUSY};
     const struct end new = {new_fd, new_path, new_size, WASI_RIGHT_PATH_RENAME_TARGET,
                             WASI_ERRNO_BUSY};
+    struct wasi_host *host = context;
+    struct descriptor *from;
+    struct descriptor *to;
+    uint32_t failure = find_directories(host, &old, &new, &from, &to);
+    if (failure != WASI_ERRNO_SUCCESS)
+        return failure;
+    if (is_scratch(from))
+        return scratch_path_rename(host, from, host->path, to, host->other_path);
     struct move move;
-    uint32_t failure = find_move(context, &old, &new, &move);
+    failure = find_places(host, from, to, &old, &new, &move);
     if (failure != WASI_ERRNO_SUCCESS)
         return failure;
     if ((move.from.slash || move.to.slash) && exists(&move.from) && !is_directory(&move.from))

@@ -3,29 +3,15 @@
  * for writing unless it lies beneath a writable preopen. */
 #include "wasi/guest_memory.h"
 #include "wasi/preview1.h"
+#include "wasi/scratch_calls.h"
 #include "wasi/wasi_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define CREATE_MODE 0666u
-
-/* What a guest wants of path_open, checked for form. */
-struct open_request {
-    uint32_t open_flags;
-    uint32_t fd_flags;
-    uint64_t rights;
-    uint64_t inheriting;
-    bool follow;
-    bool read;
-    bool write;
-};
-
-static bool wants(const struct open_request *request, uint32_t open_flag)
-{
-    return (request->open_flags & open_flag) != 0;
-}
 
 /* Only fd_write makes an open one for writing. Programs ask for fd_allocate and
  * fd_filestat_set_size too when they only mean to read (Go does); those rights do not apply to a
@@ -34,15 +20,15 @@ static void prepare_request(struct open_request *request)
 {
     request->read = (request->rights & (WASI_RIGHT_FD_READ | WASI_RIGHT_FD_READDIR)) != 0;
     request->write =
-        (request->rights & WASI_RIGHT_FD_WRITE) != 0 || wants(request, WASI_OFLAGS_TRUNC);
+        (request->rights & WASI_RIGHT_FD_WRITE) != 0 || open_wants(request, WASI_OFLAGS_TRUNC);
 }
 
 static uint64_t rights_needed(const struct open_request *request)
 {
     uint64_t needed = WASI_RIGHT_PATH_OPEN;
-    if (wants(request, WASI_OFLAGS_CREAT))
+    if (open_wants(request, WASI_OFLAGS_CREAT))
         needed |= WASI_RIGHT_PATH_CREATE_FILE;
-    if (wants(request, WASI_OFLAGS_TRUNC))
+    if (open_wants(request, WASI_OFLAGS_TRUNC))
         needed |= WASI_RIGHT_PATH_FILESTAT_SET_SIZE;
     return needed;
 }
@@ -78,21 +64,30 @@ static uint32_t look(const struct descriptor *directory, const char *path,
                      const struct open_request *request, bool *exists)
 {
     int flags = O_PATH | (request->follow ? 0 : O_NOFOLLOW) |
-                (wants(request, WASI_OFLAGS_DIRECTORY) ? O_DIRECTORY : 0);
+                (open_wants(request, WASI_OFLAGS_DIRECTORY) ? O_DIRECTORY : 0);
     int fd = resolve_open(directory->host_fd, path, flags, 0);
     *exists = fd >= 0;
     if (fd < 0)
-        return errno == ENOENT && wants(request, WASI_OFLAGS_CREAT) ? WASI_ERRNO_SUCCESS
-                                                                    : errno_from_resolution(errno);
+        return errno == ENOENT && open_wants(request, WASI_OFLAGS_CREAT)
+                   ? WASI_ERRNO_SUCCESS
+                   : errno_from_resolution(errno);
     uint8_t filetype = WASI_FILETYPE_UNKNOWN;
     uint32_t failure = check_kind(fd, &filetype);
     (void)close(fd);
-    if (wants(request, WASI_OFLAGS_CREAT) && wants(request, WASI_OFLAGS_EXCL))
+    if (open_wants(request, WASI_OFLAGS_CREAT) && open_wants(request, WASI_OFLAGS_EXCL))
         return WASI_ERRNO_EXIST;
     if (failure == WASI_ERRNO_SUCCESS && filetype == WASI_FILETYPE_DIRECTORY &&
-        (request->write || wants(request, WASI_OFLAGS_CREAT)))
+        (request->write || open_wants(request, WASI_OFLAGS_CREAT)))
         return WASI_ERRNO_ISDIR;
     return failure;
+}
+
+uint64_t open_rights(const struct open_request *request, bool is_directory)
+{
+    uint64_t applicable = is_directory ? DIRECTORY_RIGHTS : FILE_RIGHTS;
+    if (!request->write)
+        applicable &= ~(WASI_RIGHT_FD_ALLOCATE | WASI_RIGHT_FD_FILESTAT_SET_SIZE);
+    return request->rights & applicable;
 }
 
 static int host_flags(const struct open_request *request)
@@ -100,13 +95,13 @@ static int host_flags(const struct open_request *request)
     int flags = O_NONBLOCK | O_NOCTTY | (request->follow ? 0 : O_NOFOLLOW);
     if (request->write)
         flags |= request->read ? O_RDWR : O_WRONLY;
-    if (wants(request, WASI_OFLAGS_CREAT))
+    if (open_wants(request, WASI_OFLAGS_CREAT))
         flags |= O_CREAT;
-    if (wants(request, WASI_OFLAGS_EXCL) && wants(request, WASI_OFLAGS_CREAT))
+    if (open_wants(request, WASI_OFLAGS_EXCL) && open_wants(request, WASI_OFLAGS_CREAT))
         flags |= O_EXCL;
-    if (wants(request, WASI_OFLAGS_DIRECTORY))
+    if (open_wants(request, WASI_OFLAGS_DIRECTORY))
         flags |= O_DIRECTORY;
-    if (wants(request, WASI_OFLAGS_TRUNC))
+    if (open_wants(request, WASI_OFLAGS_TRUNC))
         flags |= O_TRUNC;
     if ((request->fd_flags & WASI_FDFLAGS_APPEND) != 0)
         flags |= O_APPEND;
@@ -122,7 +117,7 @@ static int host_flags(const struct open_request *request)
 static uint32_t open_file(const struct descriptor *directory, const char *path,
                           const struct open_request *request, struct descriptor *opened)
 {
-    unsigned mode = wants(request, WASI_OFLAGS_CREAT) ? CREATE_MODE : 0;
+    unsigned mode = open_wants(request, WASI_OFLAGS_CREAT) ? CREATE_MODE : 0;
     int fd = resolve_open(directory->host_fd, path, host_flags(request), mode);
     if (fd < 0)
         return errno_from_resolution(errno);
@@ -133,31 +128,63 @@ static uint32_t open_file(const struct descriptor *directory, const char *path,
         return failure;
     }
     bool is_directory = filetype == WASI_FILETYPE_DIRECTORY;
-    uint64_t applicable = is_directory ? DIRECTORY_RIGHTS : FILE_RIGHTS;
-    if (!request->write)
-        applicable &= ~(WASI_RIGHT_FD_ALLOCATE | WASI_RIGHT_FD_FILESTAT_SET_SIZE);
     *opened = (struct descriptor){
         .kind = is_directory ? DESCRIPTOR_DIRECTORY : DESCRIPTOR_FILE,
         .host_fd = fd,
         .changeable = directory->changeable,
+        .writing = request->write,
         .filetype = filetype,
         .flags = (uint16_t)request->fd_flags,
-        .rights = request->rights & applicable,
+        .grant = directory->grant,
+        .rights = open_rights(request, is_directory),
         .inheriting = is_directory ? request->inheriting : 0,
     };
     return WASI_ERRNO_SUCCESS;
 }
 
-static uint32_t open_beneath(const struct descriptor *directory, const char *path,
-                             const struct open_request *request, struct descriptor *opened)
+uint32_t open_beneath(const struct descriptor *directory, const char *path,
+                      const struct open_request *request, struct descriptor *opened)
 {
     bool exists;
     uint32_t failure = look(directory, path, request, &exists);
     if (failure != WASI_ERRNO_SUCCESS)
         return failure;
-    if ((request->write || wants(request, WASI_OFLAGS_CREAT)) && !directory->changeable)
+    if ((request->write || open_wants(request, WASI_OFLAGS_CREAT)) && !directory->changeable)
         return WASI_ERRNO_ROFS;
     return open_file(directory, path, request, opened);
+}
+
+/* The path from the preopen down to what was opened at `path`, or NULL: there is no remembering one
+ * that is too long to be walked at once. */
+static char *path_from_preopen(const struct descriptor *directory, const char *path)
+{
+    bool is_preopen = directory->preopen_path != NULL;
+    if (!is_preopen && directory->path == NULL)
+        return NULL;
+    size_t above = is_preopen ? 0 : strlen(directory->path) + 1;
+    size_t size = strlen(path);
+    if (above + size > WASI_PATH_MAX)
+        return NULL;
+    char *whole = malloc(above + size + 1);
+    if (whole == NULL)
+        return NULL;
+    if (above > 0) {
+        memcpy(whole, directory->path, above - 1);
+        whole[above - 1] = '/';
+    }
+    memcpy(whole + above, path, size + 1);
+    return whole;
+}
+
+static uint32_t open_at(struct wasi_host *host, const struct descriptor *directory,
+                        const struct open_request *request, struct descriptor *opened)
+{
+    if (directory->kind == DESCRIPTOR_SCRATCH_DIRECTORY)
+        return scratch_open(host, directory, host->path, request, opened);
+    uint32_t failure = open_beneath(directory, host->path, request, opened);
+    if (failure == WASI_ERRNO_SUCCESS)
+        opened->path = path_from_preopen(directory, host->path);
+    return failure;
 }
 
 uint32_t preview1_path_open(void *context, uint32_t fd, uint32_t lookup_flags, uint32_t path,
@@ -185,14 +212,14 @@ uint32_t preview1_path_open(void *context, uint32_t fd, uint32_t lookup_flags, u
         return failure;
     if ((lookup_flags & ~WASI_LOOKUPFLAGS_ALL) != 0 || (open_flags & ~WASI_OFLAGS_ALL) != 0 ||
         (fd_flags & ~WASI_FDFLAGS_ALL) != 0 || ((rights | inheriting) & ~WASI_RIGHTS_ALL) != 0 ||
-        (wants(&request, WASI_OFLAGS_CREAT) && wants(&request, WASI_OFLAGS_DIRECTORY)))
+        (open_wants(&request, WASI_OFLAGS_CREAT) && open_wants(&request, WASI_OFLAGS_DIRECTORY)))
         return WASI_ERRNO_INVAL;
     if ((inheriting_needed(&request) & ~directory->inheriting) != 0)
         return WASI_ERRNO_NOTCAPABLE;
     if (!descriptor_available(host))
         return WASI_ERRNO_NFILE;
     struct descriptor opened;
-    failure = open_beneath(directory, host->path, &request, &opened);
+    failure = open_at(host, directory, &request, &opened);
     if (failure != WASI_ERRNO_SUCCESS)
         return failure;
     store_u32(to, descriptor_install(host, &opened));

@@ -3,6 +3,7 @@
  * everything is done to what that walk found. */
 #include "wasi/guest_memory.h"
 #include "wasi/preview1.h"
+#include "wasi/scratch_calls.h"
 #include "wasi/wasi_internal.h"
 
 #include <errno.h>
@@ -13,6 +14,21 @@ static uint32_t walk(const struct descriptor *directory, const char *path, bool 
 {
     *found = resolve_open(directory->host_fd, path, O_PATH | (follow ? 0 : O_NOFOLLOW), 0);
     return *found < 0 ? errno_from_resolution(errno) : WASI_ERRNO_SUCCESS;
+}
+
+static uint32_t get_status(const struct wasi_host *host, const struct descriptor *directory,
+                           const char *path, bool follow, struct stat *status)
+{
+    if (directory->kind == DESCRIPTOR_SCRATCH_DIRECTORY)
+        return scratch_path_status(host, directory, path, status);
+    int found;
+    uint32_t failure = walk(directory, path, follow, &found);
+    if (failure != WASI_ERRNO_SUCCESS)
+        return failure;
+    if (fstat(found, status) != 0)
+        failure = errno_from_host(errno);
+    (void)close(found);
+    return failure;
 }
 
 uint32_t preview1_path_filestat_get(void *context, uint32_t fd, uint32_t lookup_flags,
@@ -32,15 +48,24 @@ uint32_t preview1_path_filestat_get(void *context, uint32_t fd, uint32_t lookup_
         return failure;
     if ((lookup_flags & ~WASI_LOOKUPFLAGS_ALL) != 0)
         return WASI_ERRNO_INVAL;
+    struct stat status;
+    failure = get_status(host, directory, host->path, lookup_flags != 0, &status);
+    if (failure == WASI_ERRNO_SUCCESS)
+        filestat_store(to, &status);
+    return failure;
+}
+
+static uint32_t set_times(const struct wasi_host *host, const struct descriptor *directory,
+                          const char *path, bool follow, const struct timespec times[2])
+{
+    if (directory->kind == DESCRIPTOR_SCRATCH_DIRECTORY)
+        return scratch_path_set_times(host, directory, path, times);
     int found;
-    failure = walk(directory, host->path, lookup_flags != 0, &found);
+    uint32_t failure = walk(directory, path, follow, &found);
     if (failure != WASI_ERRNO_SUCCESS)
         return failure;
-    struct stat status;
-    if (fstat(found, &status) != 0)
+    if (utimensat(found, "", times, AT_EMPTY_PATH) != 0)
         failure = errno_from_host(errno);
-    else
-        filestat_store(to, &status);
     (void)close(found);
     return failure;
 }
@@ -64,16 +89,9 @@ uint32_t preview1_path_filestat_set_times(void *context, uint32_t fd, uint32_t l
         return failure;
     if ((lookup_flags & ~WASI_LOOKUPFLAGS_ALL) != 0)
         return WASI_ERRNO_INVAL;
-    if (!directory->changeable)
+    if (!descriptor_changeable(host, directory))
         return WASI_ERRNO_ROFS;
-    int found;
-    failure = walk(directory, host->path, lookup_flags != 0, &found);
-    if (failure != WASI_ERRNO_SUCCESS)
-        return failure;
-    if (utimensat(found, "", times, AT_EMPTY_PATH) != 0)
-        failure = errno_from_host(errno);
-    (void)close(found);
-    return failure;
+    return set_times(host, directory, host->path, lookup_flags != 0, times);
 }
 
 static uint32_t read_link(int link, uint8_t *to, uint32_t room, uint8_t *used_to)
@@ -107,6 +125,8 @@ uint32_t preview1_path_readlink(void *context, uint32_t fd, uint32_t path, uint3
     failure = path_copy_relative(host, path, size, host->path);
     if (failure != WASI_ERRNO_SUCCESS)
         return failure;
+    if (directory->kind == DESCRIPTOR_SCRATCH_DIRECTORY)
+        return scratch_path_readlink(host, directory, host->path);
     int link;
     failure = walk(directory, host->path, false, &link);
     if (failure != WASI_ERRNO_SUCCESS)

@@ -3,6 +3,7 @@
  * so that time passes without work and any time limit of the process's owner ends it. */
 #include "wasi/guest_memory.h"
 #include "wasi/preview1.h"
+#include "wasi/scratch_calls.h"
 #include "wasi/wasi_internal.h"
 
 #include <errno.h>
@@ -29,11 +30,13 @@ static uint8_t *subscription_at(struct wasi_host *host, uint32_t index)
     return host->subscriptions + (size_t)index * WASI_SUBSCRIPTION_SIZE;
 }
 
-/* The time on clock 0 or 1 in nanoseconds. */
-static uint64_t now_on(uint32_t clock)
+/* The time on clock 0 or 1 in nanoseconds, as the guest sees it. */
+static uint64_t now_on(const struct wasi_host *host, uint32_t clock)
 {
     struct timespec time = {0};
-    (void)clock_gettime(clock == WASI_CLOCKID_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC, &time);
+    if (clock == WASI_CLOCKID_MONOTONIC)
+        return wasi_host_monotonic(host);
+    (void)clock_gettime(CLOCK_REALTIME, &time);
     return nanoseconds_from(time);
 }
 
@@ -62,24 +65,24 @@ static uint32_t clock_error(const uint8_t *subscription)
 
 /* Rewrites a relative timeout in the copy as a time on its clock. One that cannot be reached stays
  * at the end of time. */
-static void make_absolute(uint8_t *subscription)
+static void make_absolute(const struct wasi_host *host, uint8_t *subscription)
 {
     if (load_u16(subscription + CLOCK_FLAGS_AT) == WASI_SUBCLOCKFLAGS_ABSTIME)
         return;
     uint64_t deadline;
-    if (__builtin_add_overflow(now_on(load_u32(subscription + CLOCK_AT)),
+    if (__builtin_add_overflow(now_on(host, load_u32(subscription + CLOCK_AT)),
                                load_u64(subscription + TIMEOUT_AT), &deadline))
         deadline = FOREVER;
     store_u64(subscription + TIMEOUT_AT, deadline);
 }
 
 /* Nanoseconds until the time of the clock subscription: 0 when it has come, FOREVER when never. */
-static uint64_t time_left(const uint8_t *subscription)
+static uint64_t time_left(const struct wasi_host *host, const uint8_t *subscription)
 {
     uint64_t deadline = load_u64(subscription + TIMEOUT_AT);
     if (deadline == FOREVER)
         return FOREVER;
-    uint64_t now = now_on(load_u32(subscription + CLOCK_AT));
+    uint64_t now = now_on(host, load_u32(subscription + CLOCK_AT));
     return deadline <= now ? 0 : deadline - now;
 }
 
@@ -103,7 +106,7 @@ static uint32_t prepare(struct wasi_host *host, uint32_t count, bool *wait)
         struct descriptor *descriptor;
         if (subscription[TAG_AT] == WASI_EVENTTYPE_CLOCK) {
             if (clock_error(subscription) == WASI_ERRNO_SUCCESS)
-                make_absolute(subscription);
+                make_absolute(host, subscription);
             else
                 *wait = false;
         } else if (find_polled(host, subscription, &descriptor) != WASI_ERRNO_SUCCESS ||
@@ -126,7 +129,7 @@ static uint64_t shortest_wait(struct wasi_host *host, uint32_t count)
         const uint8_t *subscription = subscription_at(host, i);
         if (subscription[TAG_AT] != WASI_EVENTTYPE_CLOCK)
             continue;
-        uint64_t left = time_left(subscription);
+        uint64_t left = time_left(host, subscription);
         if (left < shortest)
             shortest = left;
     }
@@ -182,6 +185,8 @@ static uint32_t wait_for_event(struct wasi_host *host, uint32_t count, uint32_t 
 static uint64_t bytes_to_read(const struct descriptor *descriptor)
 {
     int available = 0;
+    if (descriptor->kind == DESCRIPTOR_SCRATCH_FILE)
+        return scratch_bytes_to_read(descriptor);
     if (descriptor->filetype == WASI_FILETYPE_REGULAR_FILE) {
         struct stat status;
         off_t position = lseek(descriptor->host_fd, 0, SEEK_CUR);
@@ -237,7 +242,7 @@ static bool has_happened(struct wasi_host *host, uint32_t index, uint32_t polled
     const uint8_t *subscription = subscription_at(host, index);
     if (subscription[TAG_AT] == WASI_EVENTTYPE_CLOCK) {
         *event = (struct event){.error = clock_error(subscription)};
-        return event->error != WASI_ERRNO_SUCCESS || time_left(subscription) == 0;
+        return event->error != WASI_ERRNO_SUCCESS || time_left(host, subscription) == 0;
     }
     short revents = 0;
     bool asked = *next_polled < polled && host->polled_subscription[*next_polled] == index;

@@ -50,8 +50,8 @@ uint32_t preview1_fd_pwrite(void *context, uint32_t fd, uint32_t vectors, uint32
                             uint64_t offset, uint32_t result);
 uint32_t preview1_fd_read(void *context, uint32_t fd, uint32_t vectors, uint32_t vector_count,
                           uint32_t result);
-/* A cookie is the number of entries before the one meant. Cookie 0 reads the folder anew. The
- * serial number of ".." is answered as 0. */
+/* A cookie is the number of entries before the one meant; in scratch it is a number that the entry
+ * keeps. Cookie 0 reads the folder anew. The serial number of ".." is answered as 0. */
 uint32_t preview1_fd_readdir(void *context, uint32_t fd, uint32_t buffer, uint32_t size,
                              uint64_t cookie, uint32_t result);
 /* Both must be open; a preopen or a standard descriptor may be moved or replaced. */
@@ -72,7 +72,8 @@ uint32_t preview1_path_filestat_get(void *context, uint32_t fd, uint32_t lookup_
 uint32_t preview1_path_filestat_set_times(void *context, uint32_t fd, uint32_t lookup_flags,
                                           uint32_t path, uint32_t size, uint64_t accessed,
                                           uint64_t modified, uint32_t flags);
-/* symlink_follow answers inval. The new name must not lie where more is allowed than at the old. */
+/* symlink_follow answers inval. The new name must not lie where more is allowed than at the old.
+ * Scratch answers notsup. */
 uint32_t preview1_path_link(void *context, uint32_t old_fd, uint32_t old_flags, uint32_t old_path,
                             uint32_t old_size, uint32_t new_fd, uint32_t new_path,
                             uint32_t new_size);
@@ -83,10 +84,11 @@ uint32_t preview1_path_open(void *context, uint32_t fd, uint32_t lookup_flags, u
 uint32_t preview1_path_readlink(void *context, uint32_t fd, uint32_t path, uint32_t size,
                                 uint32_t buffer, uint32_t buffer_size, uint32_t result);
 uint32_t preview1_path_remove_directory(void *context, uint32_t fd, uint32_t path, uint32_t size);
-/* The new name must not lie where more is allowed than at the old. */
+/* The new name must not lie where more is allowed than at the old. Between scratch and a folder of
+ * the host: xdev. */
 uint32_t preview1_path_rename(void *context, uint32_t old_fd, uint32_t old_path, uint32_t old_size,
                               uint32_t new_fd, uint32_t new_path, uint32_t new_size);
-/* A target that is absolute answers notcapable. */
+/* A target that is absolute answers notcapable, scratch notsup. */
 uint32_t preview1_path_symlink(void *context, uint32_t target, uint32_t target_size, uint32_t fd,
                                uint32_t path, uint32_t size);
 uint32_t preview1_path_unlink_file(void *context, uint32_t fd, uint32_t path, uint32_t size);

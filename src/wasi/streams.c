@@ -28,6 +28,7 @@ int wasi_host_set_stream(struct wasi_host *host, int guest_fd, const struct wasi
         .borrowed = true,
         .stream = (uint8_t)guest_fd,
         .filetype = WASI_FILETYPE_UNKNOWN, /* as of a pipe */
+        .grant = (uint32_t)guest_fd,
         .rights = stream_rights(guest_fd),
     };
     return 0;

@@ -1,5 +1,6 @@
 /* The list behind src/wasi/syscalls.h. Invariant: a marked call is never made, whatever the guest
- * asks for, unless there is a writable preopen. */
+ * asks for, unless there is a writable preopen of the host's. Scratch is memory: it makes none but
+ * to ask the time. */
 #include "wasi/syscalls.h"
 
 #include <fcntl.h>

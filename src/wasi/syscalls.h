@@ -9,13 +9,13 @@
 
 struct wasi_syscall {
     int number;           /* SYS_... of this architecture */
-    bool changes_files;   /* needed only when there is a writable preopen */
+    bool changes_files;   /* needed only when there is a writable preopen of the host's */
     unsigned long second; /* when not 0, the only value the second argument takes */
     const char *purpose;
 };
 
 /* Ends with a purpose of NULL. What the C library needs beside is for the sandbox to allow: memory
- * (brk, mmap, munmap), the end (exit_group), a handler's return (rt_sigreturn). */
+ * (brk, mmap, munmap; never mremap), the end (exit_group), a handler's return (rt_sigreturn). */
 extern const struct wasi_syscall wasi_syscalls[];
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/buffer.h"
 #include "wasi/abi.h"
+#include "wasi/scratch_tree.h"
 #include "wasi/wasi_host.h"
 
 #include <poll.h>
@@ -12,12 +13,17 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
+/* Where a transfer takes place that has no offset of its own: at the descriptor's position. */
+#define NO_OFFSET UINT64_MAX
+
 enum descriptor_kind {
     DESCRIPTOR_CLOSED,
     DESCRIPTOR_STANDARD,  /* granted by wasi_host_set_standard */
     DESCRIPTOR_STREAM,    /* granted by wasi_host_set_stream; no host_fd */
     DESCRIPTOR_FILE,      /* a regular file beneath a preopen */
     DESCRIPTOR_DIRECTORY, /* a preopen, or a directory beneath one */
+    DESCRIPTOR_SCRATCH_FILE,
+    DESCRIPTOR_SCRATCH_DIRECTORY, /* one of scratch's two preopens, or a folder beneath one */
 };
 
 struct directory_listing; /* fd_readdir.c */
@@ -25,17 +31,30 @@ struct directory_listing; /* fd_readdir.c */
 /* One guest descriptor: what the number stands for in the host and what may be done with it. */
 struct descriptor {
     enum descriptor_kind kind;
-    int host_fd;     /* -1: a stream */
+    int host_fd;     /* -1: a stream, or in scratch */
     uint8_t stream;  /* index into the host's streams */
     bool borrowed;   /* host_fd is not closed with the descriptor */
-    bool changeable; /* lies beneath a writable preopen */
+    bool changeable; /* of the host: lies beneath a writable preopen; see descriptor_changeable */
+    bool writing;    /* of the host: open for writing */
     uint8_t filetype;
     uint16_t flags; /* fdflags */
+    uint32_t grant; /* the number that it, or the preopen above it, had when it was granted */
     uint64_t rights;
-    uint64_t inheriting;               /* the most that a descriptor opened beneath may have */
-    char *preopen_path;                /* owned; NULL unless a preopen */
-    struct directory_listing *listing; /* owned; NULL until fd_readdir */
+    uint64_t inheriting; /* the most that a descriptor opened beneath may have */
+    char *preopen_path;  /* owned; NULL unless a preopen */
+    char *path;          /* owned; of the host: the path beneath the preopen by which it was opened;
+                            NULL for a preopen itself, and when there was no remembering it */
+    struct directory_listing *listing; /* owned; of the host; NULL until fd_readdir */
+    struct scratch_node *node;         /* held; only in scratch */
+    uint64_t position; /* of a scratch file; of a folder the cookie at which its listing ends */
 };
+
+/* Whether it was granted by the owner: a standard descriptor or a preopen, at any number. */
+static inline bool descriptor_is_grant(const struct descriptor *descriptor)
+{
+    return descriptor->kind == DESCRIPTOR_STANDARD || descriptor->kind == DESCRIPTOR_STREAM ||
+           descriptor->preopen_path != NULL;
+}
 
 struct string_list {
     struct buffer text; /* the strings, each with its NUL, one behind the other */
@@ -48,9 +67,12 @@ struct wasi_host {
     struct linear_memory *memory;
     struct wasi_stream streams[3]; /* of the standard descriptors that are streams */
     volatile sig_atomic_t interrupted;
+    uint64_t monotonic_offset; /* the guest's monotonic clock is so much ahead of the host's */
     struct string_list arguments;
     struct string_list variables;
-    uint32_t lowest_free; /* no descriptor below is closed */
+    struct buffer grants; /* the preopens as they were granted: a letter, the path and a NUL each */
+    struct scratch_tree *scratch; /* owned; NULL unless granted */
+    uint32_t lowest_free;         /* no descriptor below is closed */
     struct descriptor descriptors[WASI_DESCRIPTORS_MAX];
 
     char path[WASI_PATH_MAX + 1];
@@ -89,6 +111,12 @@ uint32_t descriptor_install(struct wasi_host *host, const struct descriptor *des
 
 /* Closes what the descriptor owns and marks the number closed. */
 void descriptor_release(struct wasi_host *host, uint32_t fd);
+
+/* Gives back what a descriptor owns that is in no table, or that is about to leave it. */
+void descriptor_discard(struct wasi_host *host, struct descriptor *descriptor);
+
+/* Whether the guest may change what lies beneath the directory, or the file. */
+bool descriptor_changeable(const struct wasi_host *host, const struct descriptor *descriptor);
 
 /* What a descriptor on a directory or a regular file can have at most. */
 #define DIRECTORY_RIGHTS                                                                           \
@@ -151,6 +179,29 @@ void place_close(struct place *place);
 /* Whether the file behind `host_fd` belongs to procfs, whose files reach into this very process. */
 bool is_procfs(int host_fd);
 
+/* What a guest wants of path_open, checked for form. */
+struct open_request {
+    uint32_t open_flags;
+    uint32_t fd_flags;
+    uint64_t rights;
+    uint64_t inheriting;
+    bool follow;
+    bool read;
+    bool write;
+};
+
+static inline bool open_wants(const struct open_request *request, uint32_t open_flag)
+{
+    return (request->open_flags & open_flag) != 0;
+}
+
+/* path_open.c: the rights of a new descriptor: those that were asked for and make sense for it. */
+uint64_t open_rights(const struct open_request *request, bool is_directory);
+
+/* path_open.c: opens what lies at `path` beneath a directory of the host. */
+uint32_t open_beneath(const struct descriptor *directory, const char *path,
+                      const struct open_request *request, struct descriptor *opened);
+
 /* fd_stat.c: writes WASI_FILESTAT_SIZE bytes, the padding zero. */
 void filestat_store(uint8_t *to, const struct stat *status);
 uint8_t filetype_from_mode(mode_t mode);
@@ -165,5 +216,18 @@ uint32_t times_from_guest(uint64_t accessed, uint64_t modified, uint32_t flags,
 
 /* fd_readdir.c. Accepts NULL. */
 void directory_listing_free(struct directory_listing *listing);
+
+/* One entry of a listing. */
+struct directory_entry {
+    uint64_t next; /* the cookie of the entry behind it */
+    uint64_t serial;
+    uint8_t filetype;
+    const char *name;
+    uint32_t name_size;
+};
+
+/* fd_readdir.c: writes the entry as fd_readdir gives it, as much of it as there is room for.
+ * Returns how much that was. */
+uint32_t directory_entry_store(uint8_t *to, uint32_t room, const struct directory_entry *entry);
 
 #endif

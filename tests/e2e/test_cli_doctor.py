@@ -46,7 +46,7 @@ def test_machine_that_is_well(shannon, ports):
     shannon("run", "-c", "pass")  # translated from here on
     status, checks = examine(shannon, environ=ports)
     assert status == 0, checks
-    for name in ("wasm2c", "clang", "processor", "seccomp", "openat2", "pidfd", "memfd", "address space", "cache",
+    for name in ("wasm2c", "clang", "processor", "seccomp", "openat2", "no_new_privs", "rlimits", "memfd", "address space", "cache",
                  "configuration", ".env", "interpreter", "sandbox", "provider"):
         assert [check["status"] for check in checks[name]].count("problem") == 0, (name, checks)
     assert "printed 42" in checks["sandbox"][0]["message"]

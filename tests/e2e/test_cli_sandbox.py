@@ -151,9 +151,9 @@ def test_link_that_is_made_while_the_program_runs(shannon, data):
     "os.utime('{folder}/public.txt', (0, 0))",
     "os.ftruncate(os.open('{folder}/public.txt', os.O_RDONLY), 0)",
     "os.write(os.open('{folder}/public.txt', os.O_RDONLY), b'x')",
-    "open('/tmp/shannon-test-file', 'w')",
-    "open('file', 'w')",
-    "os.mkdir('folder')",
+    "open('/tmp/../file', 'w')",
+    "open('/var/tmp/shannon-test-file', 'w')",
+    "os.mkdir('/folder')",
 ])
 def test_nothing_can_be_written(shannon, data, expression):
     def state():

@@ -77,7 +77,7 @@ static void check_in_process(const struct execution_request *asked)
     struct run_request request;
     struct error error = ERROR_NONE;
     BUFFER_LOCAL struct buffer frame = BUFFER_EMPTY;
-    require(run_request_append(&frame, asked, RUN_REQUEST_PYTHON, 0, 0, &error) == 0);
+    require(run_request_append(&frame, asked, RUN_REQUEST_PYTHON, 0, 0, 0, &error) == 0);
     size_t head_at = sizeof(struct guest_channel_head);
     memcpy(&head, frame.data + head_at, sizeof(head));
     require(run_request_check(&head, (const uint8_t *)frame.data + head_at + sizeof(head),

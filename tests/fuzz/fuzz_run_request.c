@@ -117,7 +117,7 @@ static void check_written(const uint8_t *data, size_t size)
                                                 .stdin_size = part < data[7] ? part : data[7],
                                                 .files = files,
                                                 .file_count = data[0] % 5};
-    require(run_request_append(&frame, &execution, RUN_REQUEST_PYTHON, 0, 0, &error) == 0);
+    require(run_request_append(&frame, &execution, RUN_REQUEST_PYTHON, 0, 0, 0, &error) == 0);
     size_t head_at = sizeof(struct guest_channel_head);
     memcpy(&head, frame.data + head_at, sizeof(head));
     const uint8_t *rest = (const uint8_t *)frame.data + head_at + sizeof(head);

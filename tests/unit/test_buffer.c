@@ -41,6 +41,22 @@ static void formatted_text_is_appended(void **state)
     assert_string_equal(buffer_text(&buffer), "");
 }
 
+static void formatted_text_grows_the_buffer(void **state)
+{
+    (void)state;
+    static const char as[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    for (int size = 0; size < 600; size++) {
+        BUFFER_LOCAL struct buffer buffer = BUFFER_EMPTY;
+        assert_int_equal(buffer_append_format(&buffer, "%*s", size, ""), 0);
+        assert_int_equal(buffer.size, size);
+        assert_int_equal(buffer_append_format(&buffer, "%s", as), 0);
+        assert_int_equal(buffer_append_format(&buffer, "%s", ""), 0);
+        assert_int_equal(strspn(buffer.data, " "), size);
+        assert_string_equal(buffer.data + size, as);
+        assert_int_equal(buffer.size, strlen(buffer.data));
+    }
+}
+
 static void absurd_sizes_are_refused(void **state)
 {
     (void)state;
@@ -56,6 +72,7 @@ int main(void)
         cmocka_unit_test(empty_buffer_is_an_empty_string),
         cmocka_unit_test(bytes_are_kept_across_growth),
         cmocka_unit_test(formatted_text_is_appended),
+        cmocka_unit_test(formatted_text_grows_the_buffer),
         cmocka_unit_test(absurd_sizes_are_refused),
     };
     return cmocka_run_group_tests_name("buffer", tests, NULL, NULL);

@@ -49,7 +49,8 @@ static void a_full_request_is_understood(void **state)
                                    "\"argv\":[\"a\",\"\"],\"stdin\":\"in\\u0000put\","
                                    "\"env\":{\"A\":\"1=2\",\"B\":\"\"},\"timeout_ms\":5000,"
                                    "\"cpu_limit_ms\":700,\"memory_limit_bytes\":67108864,"
-                                   "\"files\":{\"in/a\":\"text\"}}"),
+                                   "\"files\":{\"in/a\":\"text\"},"
+                                   "\"session_id\":\"user-1:notebook.2\"}"),
                              *state, &fault),
         0);
     const struct execution_request *request = &execute.request;
@@ -75,6 +76,7 @@ static void a_full_request_is_understood(void **state)
     assert_int_equal(request->files[0].size, 4);
     assert_memory_equal(request->files[0].bytes, "text", 4);
     assert_false(request->stream_output);
+    assert_string_equal(execute.session, "user-1:notebook.2");
     execute_request_free(&execute);
 }
 
@@ -84,6 +86,7 @@ static void code_alone_is_enough(void **state)
     struct json_fault fault = JSON_FAULT_NONE;
     assert_int_equal(execute_request_read(&execute, parse("{\"code\":\" \"}"), *state, &fault), 0);
     assert_null(execute.interpreter);
+    assert_null(execute.session);
     assert_int_equal(execute.request.argument_count, 1);
     assert_int_equal(execute.request.variable_count, 0);
     assert_int_equal(execute.request.stdin_size, 0);
@@ -147,7 +150,11 @@ static void wrong_requests_name_the_field(void **state)
         {"{\"code\":\"1\",\"cpu_limit_ms\":300001}", "cpu_limit_ms"},
         {"{\"code\":\"1\",\"files\":1}", "files"},
         {"{\"code\":\"1\",\"files\":{\"../a\":\"\"}}", "files"},
-        {"{\"code\":\"1\",\"session_id\":\"s\"}", "session_id"},
+        {"{\"code\":\"1\",\"session_id\":\"\"}", "session_id"},
+        {"{\"code\":\"1\",\"session_id\":1}", "session_id"},
+        {"{\"code\":\"1\",\"session_id\":\"../s\"}", "session_id"},
+        {"{\"code\":\"1\",\"session_id\":\"a b\"}", "session_id"},
+        {"{\"code\":\"1\",\"session_id\":\"a\\u0000b\"}", "session_id"},
         {"{\"code\":\"1\",\"timeout\":5}", "timeout"},
         {"[\"code\"]", "body"},
     };

@@ -118,8 +118,8 @@ static struct queued_execution *add(const char *code, enum error_kind *kind)
     };
     const struct execution_queue_listener listener = {
         .output = on_output, .done = on_done, .argument = (void *)code};
-    struct queued_execution *queued =
-        execution_queue_add(queue, (struct zygote *)&started, &execute, code, &listener, &error);
+    struct queued_execution *queued = execution_queue_add(queue, (struct zygote *)&started, NULL,
+                                                          &execute, code, &listener, &error);
     assert_null(execute.body); /* taken over, also on failure */
     assert_int_equal(queued == NULL, error.kind != ERROR_OK);
     if (kind != NULL)
@@ -321,8 +321,8 @@ static void one_that_is_told_can_add_another(void **state)
     const struct execution_queue_listener listener = {.done = add_another, .argument = "a"};
     (void)state;
     make_queue(1, 5);
-    assert_non_null(
-        execution_queue_add(queue, (struct zygote *)&started, &execute, "a", &listener, &error));
+    assert_non_null(execution_queue_add(queue, (struct zygote *)&started, NULL, &execute, "a",
+                                        &listener, &error));
     (void)add("b", NULL);
     next_code = "c";
     finish(0, ERROR_OK);

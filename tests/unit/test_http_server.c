@@ -1,38 +1,15 @@
 /* src/base/http_server.c, http_connection.c, http_route.c, http_response.c: over real sockets,
  * server and client on one loop. */
-#include "base/event_loop.h"
-#include "base/http_server.h"
-#include "base/log.h"
+#include "test_http_fixture.h"
 
 #include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <cmocka.h>
-
-struct fixture {
-    struct event_base *loop;
-    struct http_server *server;
-    struct http_request *held; /* by the route /hold */
-    int gone;
-    int drained;
-};
-
-static void on_gone(void *argument)
-{
-    struct fixture *fixture = argument;
-    fixture->gone++;
-    fixture->held = NULL;
-}
 
 static void show(struct http_request *request, void *argument)
 {
@@ -67,14 +44,17 @@ static void inject(struct http_request *request, void *argument)
     http_respond(request, 200, "text/plain", "ok", 2);
 }
 
+/* More than the kernel keeps for a client that does not read: at most 4 MiB (tcp(7), tcp_wmem), and
+ * what goes into the client's receive buffer. */
+#define LARGE ((size_t)6 << 20)
+
 static void large(struct http_request *request, void *argument)
 {
     (void)argument;
-    size_t size = (size_t)4 << 20;
-    char *body = malloc(size);
+    char *body = malloc(LARGE);
     assert_non_null(body);
-    memset(body, 'x', size);
-    http_respond(request, 200, "text/plain", body, size);
+    memset(body, 'x', LARGE);
+    http_respond(request, 200, "text/plain", body, LARGE);
     free(body);
 }
 
@@ -86,95 +66,16 @@ static const struct http_route routes[] = {
 
 static int begin(void **state)
 {
-    struct fixture *fixture = calloc(1, sizeof(*fixture));
-    struct error error = ERROR_NONE;
-    log_configure("test", LOG_ERROR, false);
-    fixture->loop = event_loop_new(&error);
     const struct http_server_options options = {
-        .host = "127.0.0.1",
         .routes = routes,
         .route_count = sizeof(routes) / sizeof(*routes),
-        .argument = fixture,
         .max_body_bytes = 1000,
         .request_timeout_ms = 300,
         .idle_timeout_ms = 600,
+        .write_timeout_ms = 300,
         .max_connections = 8,
     };
-    fixture->server = http_server_start(fixture->loop, &options, &error);
-    *state = fixture;
-    return fixture->server == NULL;
-}
-
-static int end(void **state)
-{
-    struct fixture *fixture = *state;
-    http_server_free(fixture->server);
-    event_base_free(fixture->loop);
-    free(fixture);
-    return 0;
-}
-
-static int connect_client(const struct fixture *fixture)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(http_server_port(fixture->server)),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(fd >= 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)(void *)&address, sizeof(address)), 0);
-    assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
-    return fd;
-}
-
-/* One turn of the loop, waiting at most 10 ms for something to happen. */
-static void turn(const struct fixture *fixture)
-{
-    const struct timeval time = {.tv_usec = 10000};
-    (void)event_base_loopexit(fixture->loop, &time);
-    (void)event_base_loop(fixture->loop, EVLOOP_ONCE);
-}
-
-static void send_all(const struct fixture *fixture, int fd, const char *bytes, size_t size)
-{
-    while (size > 0) {
-        ssize_t sent = send(fd, bytes, size, MSG_NOSIGNAL);
-        if (sent < 0 && errno != EAGAIN)
-            return; /* the server may have closed: its answer tells */
-        if (sent > 0) {
-            bytes += sent;
-            size -= (size_t)sent;
-        }
-        turn(fixture);
-    }
-}
-
-static void send_text(const struct fixture *fixture, int fd, const char *text)
-{
-    send_all(fixture, fd, text, strlen(text));
-}
-
-/* Reads until `expected` stands in what came, or the server closed. True in the first case. Fails
- * after ten seconds. */
-static bool receive(const struct fixture *fixture, int fd, struct buffer *received,
-                    const char *expected)
-{
-    time_t deadline = time(NULL) + 10;
-    for (;;) {
-        if (expected != NULL && strstr(buffer_text(received), expected) != NULL)
-            return true;
-        assert_int_equal(buffer_reserve(received, 65536), 0);
-        ssize_t size = recv(fd, received->data + received->size, 65536, 0);
-        if (size == 0 || (size < 0 && errno != EAGAIN))
-            return false;
-        if (size > 0) {
-            received->size += (size_t)size;
-            received->data[received->size] = '\0';
-        } else {
-            turn(fixture);
-        }
-        if (time(NULL) > deadline)
-            fail_msg("no \"%s\" in: %.2000s", expected, buffer_text(received));
-    }
+    return fixture_begin(state, options);
 }
 
 /* Sends `text` on a connection of its own; the answer must have this status and hold this text. */
@@ -193,9 +94,6 @@ static void check_answer(const struct fixture *fixture, const char *text, int st
     assert_non_null(strstr(received.data, "\r\nX-Request-Id: "));
     close(fd);
 }
-
-#define HOST "Host: localhost\r\n"
-#define GET(PATH) "GET " PATH " HTTP/1.1\r\n" HOST "\r\n"
 
 static void routes_match_by_method_and_path(void **state)
 {
@@ -326,6 +224,13 @@ static void a_client_that_goes_is_noticed(void **state)
     assert_int_equal(fixture->gone, 1);
 }
 
+/* What came of the body of the answer. */
+static size_t body_size(const struct buffer *received)
+{
+    const char *body = strstr(buffer_text(received), "\r\n\r\n");
+    return body == NULL ? 0 : received->size - (size_t)(body + 4 - received->data);
+}
+
 static void a_client_that_only_stops_sending_gets_what_is_ready(void **state)
 {
     struct fixture *fixture = *state;
@@ -335,9 +240,46 @@ static void a_client_that_only_stops_sending_gets_what_is_ready(void **state)
     assert_int_equal(send(fd, text, sizeof(text) - 1, 0), sizeof(text) - 1);
     assert_int_equal(shutdown(fd, SHUT_WR), 0);
     assert_false(receive(fixture, fd, &received, NULL));
-    const char *body = strstr(received.data, "\r\n\r\n");
-    assert_non_null(body);
-    assert_int_equal(received.size - (size_t)(body + 4 - received.data), 4 << 20);
+    assert_int_equal(body_size(&received), LARGE);
+    close(fd);
+}
+
+static void a_client_that_stops_reading_is_reset(void **state)
+{
+    struct fixture *fixture = *state;
+    BUFFER_LOCAL struct buffer received = BUFFER_EMPTY;
+    int fd = connect_client(fixture);
+    send_text(fixture, fd, GET("/large"));
+    assert_true(receive(fixture, fd, &received, "\r\n\r\n"));
+    http_server_drain(fixture->server, 60000, on_drained, fixture);
+    while (fixture->drained == 0)
+        turn(fixture);
+    assert_false(receive(fixture, fd, &received, NULL));
+    assert_int_equal(errno, ECONNRESET);
+    assert_true(body_size(&received) < LARGE);
+    close(fd);
+}
+
+/* It needs longer than every time limit, and is too slow for the kernel to ask for more within the
+ * write timeout. */
+static void a_client_that_reads_slowly_gets_everything(void **state)
+{
+    struct fixture *fixture = *state;
+    BUFFER_LOCAL struct buffer received = BUFFER_EMPTY;
+    int fd = connect_client(fixture);
+    send_text(fixture, fd, GET("/large"));
+    const struct timespec pace = {.tv_nsec = 5000000};
+    while (body_size(&received) < LARGE) {
+        assert_int_equal(buffer_reserve(&received, 16384), 0);
+        ssize_t size = recv(fd, received.data + received.size, 16384, 0);
+        if (size == 0 || (size < 0 && errno != EAGAIN))
+            fail_msg("only %zu bytes", body_size(&received));
+        received.size += size < 0 ? 0 : (size_t)size;
+        received.data[received.size] = '\0';
+        for (int i = 0; i < 20; i++)
+            (void)event_base_loop(fixture->loop, EVLOOP_NONBLOCK);
+        (void)nanosleep(&pace, NULL);
+    }
     close(fd);
 }
 
@@ -374,7 +316,7 @@ static void an_idle_connection_is_closed_without_a_word(void **state)
     fd = connect_client(fixture);
     send_text(fixture, fd, GET("/show"));
     assert_false(receive(fixture, fd, &received, NULL));
-    assert_null(strstr(received.data, "408"));
+    assert_null(strstr(received.data, "HTTP/1.1 408"));
     close(fd);
 }
 
@@ -455,12 +397,6 @@ static void idle_connections_give_way_to_new_ones(void **state)
         close(idle[i]);
 }
 
-static void on_drained(void *argument)
-{
-    struct fixture *fixture = argument;
-    fixture->drained++;
-}
-
 static void draining_finishes_what_was_begun(void **state)
 {
     struct fixture *fixture = *state;
@@ -516,7 +452,7 @@ static void a_port_that_is_taken_is_an_error(void **state)
 
 int main(void)
 {
-#define CASE(NAME) cmocka_unit_test_setup_teardown(NAME, begin, end)
+#define CASE(NAME) cmocka_unit_test_setup_teardown(NAME, begin, fixture_end)
     const struct CMUnitTest tests[] = {
         CASE(routes_match_by_method_and_path),
         CASE(what_matches_no_route_is_an_error_in_json),
@@ -526,6 +462,8 @@ int main(void)
         CASE(a_request_behind_a_held_one_waits_for_its_answer),
         CASE(a_client_that_goes_is_noticed),
         CASE(a_client_that_only_stops_sending_gets_what_is_ready),
+        CASE(a_client_that_stops_reading_is_reset),
+        CASE(a_client_that_reads_slowly_gets_everything),
         CASE(the_client_of_a_body_too_large_still_reads_why),
         CASE(a_request_that_dawdles_times_out),
         CASE(an_idle_connection_is_closed_without_a_word),

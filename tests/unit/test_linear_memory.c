@@ -155,6 +155,66 @@ static void nothing_is_accessible_before_it_is_made(void **state)
     assert_true(is_accessible(memory.base));
 }
 
+static void what_is_charged_counts_with_the_size(void **state)
+{
+    (void)state;
+    make(1, 100, 4 * WASM_PAGE_SIZE);
+    assert_true(linear_memory_charge(&memory, 2 * WASM_PAGE_SIZE));
+    assert_false(linear_memory_charge(&memory, WASM_PAGE_SIZE + 1));
+    assert_false(linear_memory_charge(&memory, UINT64_MAX));
+    assert_int_equal(memory.charged, 2 * WASM_PAGE_SIZE);
+    assert_false(memory.growth_refused);
+    assert_int_equal(linear_memory_grow(&memory, 2), UINT32_MAX);
+    assert_true(memory.growth_refused);
+    assert_int_equal(linear_memory_grow(&memory, 1), 1);
+    assert_false(linear_memory_charge(&memory, 1));
+    linear_memory_discharge(&memory, WASM_PAGE_SIZE);
+    assert_int_equal(linear_memory_grow(&memory, 1), 2);
+    assert_int_equal(memory.size, 3 * WASM_PAGE_SIZE);
+    assert_int_equal(memory.charged, WASM_PAGE_SIZE);
+}
+
+static void a_charge_needs_no_room_below_the_modules_maximum(void **state)
+{
+    (void)state;
+    make(2, 2, GIB);
+    assert_true(linear_memory_charge(&memory, GIB - 2 * WASM_PAGE_SIZE));
+    assert_false(linear_memory_charge(&memory, 1));
+}
+
+static void what_is_there_already_is_charged_whatever_the_limit(void **state)
+{
+    (void)state;
+    make(1, 100, 4 * WASM_PAGE_SIZE);
+    linear_memory_charge_existing(&memory, GIB);
+    assert_int_equal(memory.charged, GIB);
+    assert_int_equal(linear_memory_grow(&memory, 1), UINT32_MAX);
+    assert_false(linear_memory_charge(&memory, 1));
+    linear_memory_charge_existing(&memory, UINT64_MAX);
+    assert_false(linear_memory_charge(&memory, 1));
+    linear_memory_discharge(&memory, UINT64_MAX);
+    assert_int_equal(memory.charged, 0);
+    linear_memory_discharge(&memory, 1);
+    assert_int_equal(memory.charged, 0);
+    assert_int_equal(linear_memory_grow(&memory, 3), 1);
+}
+
+static void what_is_charged_before_the_start_counts_at_the_start(void **state)
+{
+    struct error error = ERROR_NONE;
+    (void)state;
+    assert_int_equal(linear_memory_reserve(&memory, &error), 0);
+    assert_int_equal(linear_memory_grow(&memory, 1), UINT32_MAX);
+    assert_true(linear_memory_charge(&memory, 3 * WASM_PAGE_SIZE));
+    assert_int_equal(linear_memory_create(&memory, 2, 100, 4 * WASM_PAGE_SIZE, &error), -1);
+    assert_int_equal(error.kind, ERROR_MEMORY_LIMIT);
+    linear_memory_discharge(&memory, WASM_PAGE_SIZE);
+    error = ERROR_NONE;
+    assert_int_equal(linear_memory_create(&memory, 2, 100, 4 * WASM_PAGE_SIZE, &error), 0);
+    assert_false(linear_memory_charge(&memory, 1));
+    assert_int_equal(linear_memory_grow(&memory, 1), UINT32_MAX);
+}
+
 static void an_address_space_limit_is_an_error(void **state)
 {
     (void)state;
@@ -383,6 +443,10 @@ int main(void)
         cmocka_unit_test_teardown(the_size_stays_below_4_gib, destroy),
         cmocka_unit_test_teardown(a_start_above_the_limit_is_refused, destroy),
         cmocka_unit_test_teardown(nothing_is_accessible_before_it_is_made, destroy),
+        cmocka_unit_test_teardown(what_is_charged_counts_with_the_size, destroy),
+        cmocka_unit_test_teardown(a_charge_needs_no_room_below_the_modules_maximum, destroy),
+        cmocka_unit_test_teardown(what_is_there_already_is_charged_whatever_the_limit, destroy),
+        cmocka_unit_test_teardown(what_is_charged_before_the_start_counts_at_the_start, destroy),
         cmocka_unit_test(an_address_space_limit_is_an_error),
         cmocka_unit_test_teardown(guest_ranges_are_checked, destroy),
         cmocka_unit_test_teardown(an_image_holds_the_contents, destroy),

@@ -21,6 +21,8 @@
 /* run_request_receive reads up to this into a place of its own. */
 #define SMALL ((size_t)65536)
 
+#define STATE_LIMIT ((uint64_t)9 << 32)
+
 /* ---- pieces ---- */
 
 static size_t piece_size; /* what a read gets at most; 0: all there is */
@@ -133,7 +135,7 @@ static int try_to_append(struct buffer *frame, const struct execution_request *r
 {
     *error = ERROR_NONE;
     return run_request_append(frame, request, RUN_REQUEST_PYTHON, RUN_REQUEST_DUPLICATE,
-                              SHANNON_RUN_FINAL, error);
+                              SHANNON_RUN_FINAL, STATE_LIMIT, error);
 }
 
 static void append(struct buffer *frame, const struct execution_request *request)
@@ -190,6 +192,7 @@ static void check_example(const struct run_request *request)
     assert_int_equal(request->head.scratch_limit_bytes, (uint64_t)6 << 32);
     assert_int_equal(request->head.output_limit_bytes, (uint64_t)7 << 32);
     assert_int_equal(request->head.files_limit_bytes, (uint64_t)8 << 32);
+    assert_int_equal(request->head.state_limit_bytes, STATE_LIMIT);
     assert_int_equal(run_request_visit(request, remember, &visit), 0);
     assert_int_equal(visit.count, 7);
     assert_memory_equal(visit.kinds, kinds, sizeof(kinds));

@@ -36,15 +36,29 @@ static void make_memory(struct linear_memory *memory)
     assert_int_equal(mprotect(memory->base, MEMORY_SIZE, PROT_READ | PROT_WRITE), 0);
 }
 
-static void grant_folder(struct fixture *fixture, const char *name, bool writable)
+static void grant_folder(const struct fixture *fixture, struct wasi_host *host, const char *name,
+                         bool writable)
 {
     struct error error = ERROR_NONE;
     char guest_path[64];
     (void)snprintf(guest_path, sizeof(guest_path), "/%s", name);
     int fd = openat(fixture->folder_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(fd >= 0);
-    if (wasi_host_add_preopen(fixture->host, fd, guest_path, writable, &error) != 0)
+    if (wasi_host_add_preopen(host, fd, guest_path, writable, &error) != 0)
         fail_msg("%s", error.message);
+}
+
+struct wasi_host *fixture_fresh_host(struct fixture *fixture)
+{
+    struct error error = ERROR_NONE;
+    struct wasi_host *host = wasi_host_new(&fixture->memory);
+    assert_non_null(host);
+    assert_int_equal(wasi_host_set_standard(host, 0, fixture->guest_stdin, &error), 0);
+    assert_int_equal(wasi_host_set_standard(host, 1, fixture->guest_stdout, &error), 0);
+    assert_int_equal(wasi_host_set_standard(host, 2, fixture->guest_stderr, &error), 0);
+    grant_folder(fixture, host, "rw", true);
+    grant_folder(fixture, host, "ro", false);
+    return host;
 }
 
 static void make_pipes(struct fixture *fixture)
@@ -85,17 +99,33 @@ int fixture_set_up(void **state)
     host_mkdir(fixture, "outside");
     host_write(fixture, "outside/secret", "SECRET");
     make_memory(&fixture->memory);
-    fixture->host = wasi_host_new(&fixture->memory);
-    assert_non_null(fixture->host);
     make_pipes(fixture);
-    struct error error = ERROR_NONE;
-    assert_int_equal(wasi_host_set_standard(fixture->host, 0, fixture->guest_stdin, &error), 0);
-    assert_int_equal(wasi_host_set_standard(fixture->host, 1, fixture->guest_stdout, &error), 0);
-    assert_int_equal(wasi_host_set_standard(fixture->host, 2, fixture->guest_stderr, &error), 0);
-    grant_folder(fixture, "rw", true);
-    grant_folder(fixture, "ro", false);
+    fixture->host = fixture_fresh_host(fixture);
     *state = fixture;
     return 0;
+}
+
+static void add_scratch(struct wasi_host *host)
+{
+    struct error error = ERROR_NONE;
+    if (wasi_host_add_scratch(host, SCRATCH_LIMIT, &error) != 0)
+        fail_msg("%s", error.message);
+}
+
+int scratch_set_up(void **state)
+{
+    assert_int_equal(fixture_set_up(state), 0);
+    struct fixture *fixture = *state;
+    fixture->memory.limit = MEMORY_LIMIT;
+    add_scratch(fixture->host);
+    return 0;
+}
+
+struct wasi_host *scratch_fresh_host(struct fixture *fixture)
+{
+    struct wasi_host *host = fixture_fresh_host(fixture);
+    add_scratch(host);
+    return host;
 }
 
 static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)

@@ -64,6 +64,21 @@ struct fixture {
 int fixture_set_up(void **state);
 int fixture_tear_down(void **state);
 
+/* The same, and scratch of SCRATCH_LIMIT bytes: TMP and WORKSPACE are its preopens. The memory
+ * limit is MEMORY_LIMIT. */
+#define TMP 5u
+#define WORKSPACE 6u
+#define SCRATCH_NEXT_FD 7u
+#define SCRATCH_LIMIT (UINT64_C(16) << 20)
+#define MEMORY_LIMIT (UINT64_C(64) << 20)
+int scratch_set_up(void **state);
+#define SCRATCH_TEST(function)                                                                     \
+    cmocka_unit_test_setup_teardown(function, scratch_set_up, fixture_tear_down)
+
+/* Another host over the same memory, with the grants that one of them begins with. */
+struct wasi_host *fixture_fresh_host(struct fixture *fixture);
+struct wasi_host *scratch_fresh_host(struct fixture *fixture);
+
 /* A cmocka test with the fixture. */
 #define WASI_TEST(function)                                                                        \
     cmocka_unit_test_setup_teardown(function, fixture_set_up, fixture_tear_down)

@@ -44,8 +44,9 @@ static const char *const paths[] = {
 };
 
 /* What each parameter of each import means, so that most calls get past the first checks:
- * d descriptor, a address, s size, P path and l its length, v vectors and n their count,
- * S subscriptions, f flags or another small number, R rights, O offset or time. */
+ * d descriptor, D directory, a address, s size, P path and l its length, v vectors and n their
+ * count, S subscriptions, f flags or another small number, L lookup flags, R rights, O offset or
+ * time. */
 static const char *const meanings[IMPORTS][2] = {
     {"args_get", "aa"},
     {"args_sizes_get", "aa"},
@@ -68,22 +69,22 @@ static const char *const meanings[IMPORTS][2] = {
     {"fd_prestat_get", "da"},
     {"fd_pwrite", "dvnOa"},
     {"fd_read", "dvna"},
-    {"fd_readdir", "dasOa"},
+    {"fd_readdir", "DasOa"},
     {"fd_renumber", "dd"},
     {"fd_seek", "dOfa"},
     {"fd_sync", "d"},
     {"fd_tell", "da"},
     {"fd_write", "dvna"},
-    {"path_create_directory", "dPl"},
-    {"path_filestat_get", "dfPla"},
-    {"path_filestat_set_times", "dfPlOOf"},
-    {"path_link", "dfPldPl"},
-    {"path_open", "dfPlfRRfa"},
-    {"path_readlink", "dPlasa"},
-    {"path_remove_directory", "dPl"},
-    {"path_rename", "dPldPl"},
-    {"path_symlink", "PldPl"},
-    {"path_unlink_file", "dPl"},
+    {"path_create_directory", "DPl"},
+    {"path_filestat_get", "DLPla"},
+    {"path_filestat_set_times", "DLPlOOf"},
+    {"path_link", "DfPlDPl"},
+    {"path_open", "DLPlfRRfa"},
+    {"path_readlink", "DPlasa"},
+    {"path_remove_directory", "DPl"},
+    {"path_rename", "DPlDPl"},
+    {"path_symlink", "PlDPl"},
+    {"path_unlink_file", "DPl"},
     {"poll_oneoff", "Sana"},
     {"proc_exit", "f"},
     {"proc_raise", "f"},
@@ -93,6 +94,14 @@ static const char *const meanings[IMPORTS][2] = {
     {"sock_recv", "dvnfaa"},
     {"sock_send", "dvnfa"},
     {"sock_shutdown", "df"},
+};
+
+/* What gives the other calls something to work on; every second call is one of these. */
+static const char *const often[] = {
+    "path_open",   "path_open",  "path_open",        "path_open",
+    "fd_write",    "fd_read",    "fd_pwrite",        "fd_pread",
+    "fd_seek",     "fd_readdir", "fd_allocate",      "fd_filestat_set_size",
+    "path_rename", "path_open",  "path_unlink_file", "path_create_directory",
 };
 
 struct input {
@@ -146,7 +155,8 @@ static uint64_t put_vectors(struct input *input)
     for (uint32_t i = 0; i < 3; i++) {
         uint8_t what = (uint8_t)take(input, 1);
         store_u32(input->memory->base + VECTORS_AT + i * 8, ADDRESSES_AT + what * 16u);
-        store_u32(input->memory->base + VECTORS_AT + i * 8 + 4, what % 64u);
+        store_u32(input->memory->base + VECTORS_AT + i * 8 + 4,
+                  what % 8u == 7 ? what * 32u : what % 64u);
     }
     return VECTORS_AT;
 }
@@ -167,6 +177,13 @@ static uint64_t put_subscriptions(struct input *input)
     return SUBSCRIPTIONS_AT;
 }
 
+/* Small ones, and some that lie blocks apart. */
+static uint64_t take_offset(struct input *input)
+{
+    uint64_t what = take(input, 1);
+    return what < 128 ? what : (what - 127) * 1000;
+}
+
 static uint64_t take_tame(struct input *input, char meaning, uint64_t *length)
 {
     static const uint64_t rights[] = {
@@ -174,9 +191,14 @@ static uint64_t take_tame(struct input *input, char meaning, uint64_t *length)
         WASI_RIGHTS_ALL &
             ~(WASI_RIGHT_FD_WRITE | WASI_RIGHT_SOCK_ACCEPT | WASI_RIGHT_SOCK_SHUTDOWN),
         WASI_RIGHTS_ALL & ~(WASI_RIGHT_SOCK_ACCEPT | WASI_RIGHT_SOCK_SHUTDOWN)};
+    uint64_t what;
     switch (meaning) {
-    case 'd':
-        return take(input, 1) % 10;
+    case 'd': /* what path_open gave, more often */
+        what = take(input, 1);
+        return what < 128 ? 7 + what % 3 : what % 10;
+    case 'D': /* the preopens, more often */
+        what = take(input, 1);
+        return what < 200 ? 3 + what % 4 : what % 10;
     case 'a':
         return ADDRESSES_AT + take(input, 1) * 64;
     case 's':
@@ -193,6 +215,10 @@ static uint64_t take_tame(struct input *input, char meaning, uint64_t *length)
         return put_subscriptions(input);
     case 'f':
         return take(input, 1) % 16;
+    case 'L':
+        return take(input, 1) % 2;
+    case 'O':
+        return take_offset(input);
     case 'R':
         return rights[take(input, 1) % 5];
     default:
@@ -220,6 +246,18 @@ static bool table_is_right(void)
     return wasi_preview1_imports[IMPORTS].name == NULL;
 }
 
+static const struct engine_import *take_import(struct input *input, uint32_t *index)
+{
+    uint8_t which = (uint8_t)take(input, 1);
+    *index = which % IMPORTS;
+    if (which >= 128) {
+        const char *name = often[which % (sizeof(often) / sizeof(often[0]))];
+        for (*index = 0; strcmp(meanings[*index][0], name) != 0; (*index)++)
+            continue;
+    }
+    return &wasi_preview1_imports[*index];
+}
+
 void random_calls_run(struct wasi_host *host, const struct linear_memory *memory,
                       const uint8_t *data, size_t size)
 {
@@ -227,8 +265,8 @@ void random_calls_run(struct wasi_host *host, const struct linear_memory *memory
     if (!table_is_right())
         abort(); /* the table here must follow the one of the host */
     while (input.size > 0) {
-        uint8_t which = (uint8_t)take(&input, 1) % IMPORTS;
-        const struct engine_import *import = &wasi_preview1_imports[which];
+        uint32_t which;
+        const struct engine_import *import = take_import(&input, &which);
         uint8_t wild = (uint8_t)take(&input, 1);
         uint64_t arguments[9] = {0};
         uint64_t length = 0;

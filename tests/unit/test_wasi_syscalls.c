@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <seccomp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -219,6 +220,109 @@ static void no_request_leads_to_another_call(void **state)
     host_check_content(fixture, "ro/file", "0123456789");
 }
 
+/* ---- scratch ---- */
+
+#define SCRATCH_SIZE (UINT64_C(512) << 20)
+/* So many that the table of names is larger than what the C library takes from its heap. */
+#define NODES 30000
+
+static struct wasi_host *make_scratch_host(struct fixture *fixture, struct linear_memory *memory)
+{
+    struct error error = ERROR_NONE;
+    struct wasi_host *host = wasi_host_new(memory);
+    int folder = openat(fixture->folder_fd, "ro", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_non_null(host);
+    assert_int_equal(wasi_host_add_scratch(host, SCRATCH_SIZE, &error), 0);
+    assert_int_equal(wasi_host_add_preopen(host, folder, "/ro", false, &error), 0);
+    return host;
+}
+
+/* A large file, one with a large index, many names; then all are changed and removed again. */
+static bool scratch_works(struct fixture *fixture, uint32_t top)
+{
+    struct wasi_host *host = fixture->host;
+    uint32_t fd;
+    bool good = expect(guest_open(fixture, top, "file", WASI_OFLAGS_CREAT, READ_WRITE, &fd), 0);
+    put_vector(fixture, 0, 0, MEMORY_SIZE);
+    for (uint64_t at = 0; at < 100; at++)
+        good &= expect(preview1_fd_pwrite(host, fd, VECTORS_AT, 1, at * MEMORY_SIZE, RESULT_AT), 0);
+    good &= expect(preview1_fd_allocate(host, fd, 0, 200 * MEMORY_SIZE), 0);
+    good &= expect(preview1_fd_pread(host, fd, VECTORS_AT, 1, 0, RESULT_AT), 0);
+    put_vector(fixture, 0, 0, 1);
+    for (uint64_t size = 1 << 20; size < WASI_SCRATCH_FILE_MAX; size *= 2)
+        good &= expect(preview1_fd_pwrite(host, fd, VECTORS_AT, 1, size, RESULT_AT), 0);
+    good &= expect(preview1_fd_sync(host, fd), 0);
+    good &= expect(preview1_fd_fdstat_set_flags(host, fd, WASI_FDFLAGS_APPEND), 0);
+    good &= expect(preview1_fd_filestat_set_times(host, fd, 1, 1, WASI_FSTFLAGS_MTIM), 0);
+    good &= expect(preview1_fd_filestat_get(host, fd, RESULT_AT), 0);
+    for (int i = 0; i < NODES; i++) {
+        char path[32];
+        (void)snprintf(path, sizeof(path), "d%d", i);
+        good &= expect(guest_path_call(fixture, preview1_path_create_directory, top, path), 0);
+    }
+    good &= expect(preview1_fd_readdir(host, top, BUFFER_AT, 1000, 0, RESULT_AT), 0);
+    good &= expect(guest_rename(fixture, top, "d1", top, "d2"), 0);
+    good &= expect(guest_path_call(fixture, preview1_path_remove_directory, top, "d2"), 0);
+    return good;
+}
+
+static int read_file(void *argument, const char *path, size_t path_size, uint64_t size,
+                     const struct scratch_node *file)
+{
+    char bytes[16];
+    (void)path;
+    (void)path_size;
+    (void)size;
+    *(size_t *)argument += wasi_scratch_read(file, 0, bytes, sizeof(bytes));
+    return 0;
+}
+
+static bool owner_works(struct wasi_host *host, struct wasi_host *fresh)
+{
+    static const char bytes[1 << 20];
+    struct error error = ERROR_NONE;
+    struct buffer state = BUFFER_EMPTY;
+    size_t read = 0;
+    bool good = wasi_host_scratch_put(host, "a/b/c", 5, bytes, sizeof(bytes), &error) == 0;
+    good &= wasi_host_scratch_visit_changed(host, read_file, &read) == 0 && read > 0;
+    wasi_host_scratch_mark(host);
+    good &= wasi_host_save(host, &state, &error) == 0;
+    good &= wasi_host_restore(fresh, state.data, state.size, &error) == 0;
+    buffer_free(&state);
+    wasi_host_free(host);
+    wasi_host_free(fresh);
+    return good;
+}
+
+/* Nothing that scratch does needs a call that is not on the list, nor one that changes files. */
+static void scratch_needs_no_call_of_its_own(void **state)
+{
+    struct fixture *fixture = *state;
+    struct linear_memory other = {.limit = UINT64_MAX};
+    struct wasi_host *former = fixture->host;
+    fixture->memory.limit = UINT64_MAX;
+    struct wasi_host *host = make_scratch_host(fixture, &fixture->memory);
+    struct wasi_host *fresh = make_scratch_host(fixture, &other);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        fixture->host = host;
+        if (enter_filter(false) != 0)
+            _exit(100);
+        if (!scratch_works(fixture, 3) || !scratch_works(fixture, 4))
+            _exit(1);
+        if (!expect(guest_open(fixture, 5, "file", 0, READ_ONLY, NULL), 0))
+            _exit(2);
+        _exit(owner_works(host, fresh) ? 0 : 3);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    fixture->host = former;
+    wasi_host_free(host);
+    wasi_host_free(fresh);
+}
+
 #endif
 
 static void no_call_makes_a_process_or_a_socket(void **state)
@@ -243,6 +347,7 @@ int main(void)
         WASI_TEST(the_listed_calls_are_enough),
         WASI_TEST(reading_needs_no_call_that_changes_files),
         WASI_TEST(no_request_leads_to_another_call),
+        WASI_TEST(scratch_needs_no_call_of_its_own),
 #endif
         cmocka_unit_test(no_call_makes_a_process_or_a_socket),
     };

@@ -26,6 +26,7 @@
 
 void __wasm_call_ctors(void);
 size_t _PySignal_InterruptWords(volatile void *words[4]); /* patches/python-interrupt-words.patch */
+int _PyGC_MakeHeapImmortal(void);                         /* patches/python-immortal-objects.patch */
 void sqlite3_randomness(int size, void *bytes);
 
 static PyObject *run_function;     /* shannon_runner.run, once initialised */
@@ -64,6 +65,35 @@ static bool start_python(uint32_t flags)
     return true;
 }
 
+/* The free places in the memory that start-up used are scattered over it, and each object that a
+ * program puts into one makes a whole page differ from the image. With these taken, programs begin
+ * on pages that hold nothing else. What is taken is never given back. */
+static void take_free_places(void)
+{
+    /* Objects/obmalloc.c: blocks of up to 512 bytes, by multiples of 8, in pools of 4 KiB that begin
+     * with the number of blocks in use. */
+    for (size_t size = 8; size <= 512; size += 8) {
+        uint32_t *block;
+        do
+            block = PyObject_Malloc(size);
+        while (block != NULL && *(uint32_t *)((uintptr_t)block & ~(uintptr_t)4095) > 1);
+        PyObject_Free(block);
+    }
+}
+
+static bool preload(PyObject *runner)
+{
+    PyObject *done = PyObject_CallMethod(runner, "preload", NULL);
+    Py_XDECREF(done);
+    if (done == NULL)
+        return false;
+    take_free_places();
+    if (_PyGC_MakeHeapImmortal() == 0)
+        return true;
+    PyErr_NoMemory();
+    return false;
+}
+
 static bool import_runner(uint32_t flags)
 {
     PyObject *runner = PyImport_ImportModule("_shannon_runner");
@@ -71,14 +101,10 @@ static bool import_runner(uint32_t flags)
         return false;
     run_function = PyObject_GetAttrString(runner, "run");
     refresh_function = PyObject_GetAttrString(runner, "refresh");
-    bool bound = run_function != NULL && refresh_function != NULL;
-    PyObject *done = Py_None;
-    Py_INCREF(done);
-    if (bound && (flags & SHANNON_INITIALIZE_PRELOAD))
-        Py_SETREF(done, PyObject_CallMethod(runner, "preload", NULL));
+    bool done = run_function != NULL && refresh_function != NULL &&
+                ((flags & SHANNON_INITIALIZE_PRELOAD) == 0 || preload(runner));
     Py_DECREF(runner);
-    Py_XDECREF(done);
-    return bound && done != NULL;
+    return done;
 }
 
 EXPORT(shannon_initialize) int32_t shannon_initialize(uint32_t flags)

@@ -47,8 +47,8 @@
 
 #define SHANNON_ABI_VERSION 2u
 
-/* Import the modules that programs commonly use, then collect and freeze the heap. For a process
- * that is forked. */
+/* Import the modules that programs commonly use, run programs that use them, and arrange memory so
+ * that copies go on sharing it: what exists then is never freed. For a process that is forked. */
 #define SHANNON_INITIALIZE_PRELOAD 1u
 /* Standard output and error are not buffered in the guest, as with `python -u`: for a host that
  * gathers them itself, and loses nothing when it ends the program. */

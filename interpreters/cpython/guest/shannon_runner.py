@@ -32,6 +32,68 @@ PRELOADED_MODULES = (
     "uuid", "warnings", "weakref", "xml.etree.ElementTree", "zlib", "zoneinfo",
 )
 
+# Enough for the interpreter to specialise what is executed in each of them.
+_WARM_UP_ROUNDS = 20
+_WARM_UP_PROGRAM = b"""
+import collections, datetime, functools, io, itertools, json, math, os, random, re, sys, time
+from collections import Counter, defaultdict
+from typing import Dict, List, Optional
+
+class Shape:
+    sides = 0
+    def __init__(self, name: str, size: float = 1.0):
+        self.name, self.size = name, size
+    @property
+    def area(self):
+        return math.pi * self.size ** 2
+    @classmethod
+    def unit(cls):
+        return cls("unit")
+    def __repr__(self):
+        return f"{self.name!r:>8} {self.area:.2f}"
+
+class Square(Shape):
+    def __init__(self, *args, **kwargs):
+        super().__init__("square", *args, **kwargs)
+
+def numbers(count):
+    first, second = 0, 1
+    for _ in range(count):
+        yield first
+        first, second = second, first + second
+
+def check(value: Optional[int] = None, *, limit=10) -> bool:
+    try:
+        return int(value) < limit
+    except (TypeError, ValueError) as error:
+        return str(error) == ""
+    finally:
+        len("")
+
+shapes: List[Shape] = sorted([Square(2), Shape.unit()], key=lambda shape: shape.area, reverse=True)
+counts: Dict[str, int] = Counter("hello world")
+groups = defaultdict(list)
+for number, letter in zip(numbers(20), itertools.cycle("ab")):
+    groups[letter].append(number)
+text = json.dumps({"shapes": [repr(shape) for shape in shapes], "groups": groups, "none": None, "yes": True})
+data = json.loads(text)
+words = re.findall(r"[a-z]+", "The quick brown fox 12".lower()) + "a,b,c".split(",")
+total = sum(value * 2 for value in data["groups"]["a"] if value % 2 == 0) + max(len(word) for word in words)
+squares = {number: number * number for number in range(10)}
+matrix = [[row * column for column in range(3)] for row in range(3)]
+now = datetime.datetime.now() - datetime.timedelta(days=1)
+random.random(), round(3.14159, 2), divmod(7, 2), 10 ** 20, "%s %d" % ("a", 1), "{}".format(1), b"x".hex()
+check(), check("5"), check("x", limit=3)
+while total > 1000:
+    total //= 2
+with io.StringIO() as stream:
+    stream.write(text)
+print(end="")
+print("", "", sep="", end="", file=sys.stderr)
+functools.reduce(lambda a, b: a + b, range(10)), all(words), any(words), list(map(str, range(3))), set(words) | {"a"}
+total
+"""
+
 _BaseException = BaseException
 _KeyboardInterrupt = KeyboardInterrupt
 _SyntaxError = SyntaxError
@@ -69,11 +131,34 @@ def _bind_traceback():
     _TracebackException = _import_module("traceback").TracebackException
 
 
+def _warm_up():
+    """Runs what programs usually do, for what Python does only once: caches, specialised bytecode, types that are made
+    when they are first needed. A copy would do it again, and its pages would differ from those of its siblings."""
+    global _runs, _script_folder
+    names, argv, folder = set(_main_namespace), sys.argv, list(sys.path)
+    for _ in range(_WARM_UP_ROUNDS):
+        _runs = 0
+        status, *rest = run(RUN_VALUE, _WARM_UP_PROGRAM, "main.py", [], {})
+        if status != 0:
+            raise RuntimeError(f"the program for warming up failed: {rest}")
+        try:
+            raise ValueError("for the traceback's sake")
+        except ValueError as error:
+            _format(error)
+    for name in set(_main_namespace) - names:
+        del _main_namespace[name]
+    builtins.__dict__.pop("_", None)
+    _loader.code, _loader.filename = b"", ""
+    sys.modules["re"].purge()
+    _runs, _script_folder, sys.argv, sys.path[:] = 0, object(), argv, folder
+
+
 def preload():
     """Imports the common modules and moves every object out of the garbage collector's sight."""
     for name in PRELOADED_MODULES:
         _import_module(name)
     _bind_traceback()
+    _warm_up()
     sys.modules["linecache"].clearcache()
     gc.collect()
     gc.freeze()

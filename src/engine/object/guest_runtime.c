@@ -33,9 +33,19 @@ bool wasm_rt_is_initialized(void)
     return true;
 }
 
+/* A module has one memory at most. */
+static wasm_rt_memory_t *the_memory;
+
+void guest_set_memory_pages(uint32_t pages)
+{
+    the_memory->pages = pages;
+    the_memory->size = pages * 65536u;
+}
+
 void wasm_rt_allocate_memory(wasm_rt_memory_t *memory, uint32_t initial_pages,
                              uint32_t maximum_pages)
 {
+    the_memory = memory;
     memory->data = guest_host->memory_create(initial_pages, maximum_pages);
     memory->pages = initial_pages;
     memory->max_pages = maximum_pages;
@@ -46,8 +56,8 @@ uint32_t wasm_rt_grow_memory(wasm_rt_memory_t *memory, uint32_t pages)
 {
     uint32_t former = guest_host->memory_grow(pages);
     if (former != UINT32_MAX) {
-        memory->pages = former + pages;
-        memory->size = memory->pages * 65536u;
+        (void)memory;
+        guest_set_memory_pages(former + pages);
     }
     return former;
 }
