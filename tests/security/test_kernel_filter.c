@@ -372,7 +372,8 @@ static int call_after_a_fault(void *argument)
 {
     (void)argument;
     (void)signal(SIGSEGV, call_from_handler);
-    *(volatile int *)8 = 1;
+    volatile uintptr_t nowhere_at_all = 8;
+    *(volatile int *)nowhere_at_all = 1;
     return RETURNED;
 }
 
