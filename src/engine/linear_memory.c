@@ -117,10 +117,13 @@ uint32_t linear_memory_grow(struct linear_memory *memory, uint32_t pages)
     uint64_t added = (uint64_t)pages * WASM_PAGE_SIZE;
     if (pages == 0)
         return former;
-    if (added > room(memory) || memory->size > memory->maximum ||
-        added > memory->maximum - memory->size ||
+    bool beyond_limit = added > room(memory);
+    bool beyond_maximum = memory->size > memory->maximum || added > memory->maximum - memory->size;
+    if (beyond_limit || beyond_maximum ||
         mprotect(memory->base + memory->size, added, PROT_READ | PROT_WRITE) != 0) {
-        memory->growth_refused = true;
+        /* What the module's own maximum refuses no higher limit would grant. */
+        if (!beyond_maximum || (beyond_limit && memory->limit < memory->maximum))
+            memory->growth_refused = true;
         return UINT32_MAX;
     }
     memory->size += added;

@@ -101,6 +101,19 @@ static void growth_ends_at_the_lower_limit(void **state)
     assert_false(is_accessible(memory.base + 8 * WASM_PAGE_SIZE));
 }
 
+static void growth_beyond_the_modules_maximum_is_not_the_limits_doing(void **state)
+{
+    (void)state;
+    make(1, 2, GIB);
+    assert_int_equal(linear_memory_grow(&memory, 1), 1);
+    assert_int_equal(linear_memory_grow(&memory, 1), UINT32_MAX);
+    assert_int_equal(linear_memory_grow(&memory, UINT32_MAX), UINT32_MAX);
+    assert_false(memory.growth_refused);
+    linear_memory_set_limit(&memory, WASM_PAGE_SIZE);
+    assert_int_equal(linear_memory_grow(&memory, 1), UINT32_MAX);
+    assert_true(memory.growth_refused);
+}
+
 static void a_limit_below_the_size_only_forbids_growth(void **state)
 {
     (void)state;
@@ -380,7 +393,6 @@ static void memory_with_an_image_grows_as_before(void **state)
     assert_int_equal(status.st_size, 4 * WASM_PAGE_SIZE);
     assert_int_equal(linear_memory_grow(&memory, 93), 7);
     assert_int_equal(linear_memory_grow(&memory, 1), UINT32_MAX);
-    assert_true(memory.growth_refused);
     (void)close(image);
 }
 
@@ -454,6 +466,8 @@ int main(void)
         cmocka_unit_test_teardown(exactly_its_pages_are_accessible, destroy),
         cmocka_unit_test_teardown(new_memory_is_zero, destroy),
         cmocka_unit_test_teardown(growth_ends_at_the_lower_limit, destroy),
+        cmocka_unit_test_teardown(growth_beyond_the_modules_maximum_is_not_the_limits_doing,
+                                  destroy),
         cmocka_unit_test_teardown(a_limit_below_the_size_only_forbids_growth, destroy),
         cmocka_unit_test_teardown(a_limit_that_is_no_multiple_of_a_page_is_not_passed, destroy),
         cmocka_unit_test_teardown(the_size_stays_below_4_gib, destroy),

@@ -172,6 +172,7 @@ static const struct sample samples[] = {
     SAMPLE("memory above 4 GiB", "section 5", HEADER, 5, 5, 1, 0, 0x81, 0x80, 4, EXPORT_MEMORY),
     SAMPLE("more types than bytes", "section 1", HEADER, 1, 5, 0xff, 0xff, 0xff, 0xff, 0x0f),
     SAMPLE("type that is no function", "section 1", HEADER, 1, 2, 1, 0x5f),
+    SAMPLE("type of a value that does not exist", "section 1", HEADER, 1, 5, 1, 0x60, 1, 0x6e, 0),
     SAMPLE("import of a type that is not there", "section 2", HEADER, 2, 7, 1, 1, 'a', 1, 'b', 0,
            0),
     SAMPLE("import of a memory", "not a function", HEADER, 2, 8, 1, 1, 'a', 1, 'b', 2, 0, 1),
@@ -266,6 +267,23 @@ static void globals_that_are_none_are_refused(void **state)
     }
 }
 
+/* A call through a table is checked by the canonical type alone. */
+static void types_of_references_are_told_apart(void **state)
+{
+    static const uint8_t bytes[] = {
+        HEADER, 1,    17, 4,    0x60, 1,    0x7b, 0,    0x60, 1,      0x70,
+        0,      0x60, 1,  0x6f, 0,    0x60, 1,    0x70, 0,    MEMORY, EXPORT_MEMORY};
+    static const uint32_t canonical[] = {0, 1, 2, 1};
+    struct wasm_module module;
+    struct error error = ERROR_NONE;
+    (void)state;
+    assert_int_equal(wasm_module_read(&module, bytes, sizeof(bytes), "module.wasm", &error), 0);
+    assert_int_equal(module.type_count, 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(module.types[i].canonical, canonical[i]);
+    wasm_module_free(&module);
+}
+
 /* Refused at once instead of comparing for minutes. */
 static void absurdly_many_types_are_refused(void **state)
 {
@@ -319,6 +337,7 @@ int main(void)
         cmocka_unit_test(each_sample_is_told_apart),
         cmocka_unit_test(globals_that_can_change_are_counted),
         cmocka_unit_test(globals_that_are_none_are_refused),
+        cmocka_unit_test(types_of_references_are_told_apart),
         cmocka_unit_test(absurdly_many_types_are_refused),
         cmocka_unit_test(names_are_shown_without_control_characters),
     };
