@@ -187,6 +187,8 @@ struct queued_execution *execution_queue_add(struct execution_queue *queue, stru
                                              const struct execution_queue_listener *listener,
                                              struct error *error)
 {
+    /* One that can start now, as another is just ending, came before. */
+    start_waiting(queue);
     struct queued_execution *queued = accept(queue, session, error);
     if (queued == NULL) {
         execute_request_free(execute);

@@ -318,7 +318,7 @@ static int link_object(const struct translation *translation, char (*sources)[32
     arguments[used++] = "-o";
     arguments[used++] = "object.so";
     for (size_t i = 0; i < count; i++) {
-        (void)snprintf(objects[i], sizeof(objects[i]), "%s.o", sources[i]);
+        (void)snprintf(objects[i], sizeof(objects[i]), "%.31s.o", sources[i]);
         arguments[used++] = objects[i];
     }
     arguments[used++] = "-lm";

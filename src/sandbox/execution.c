@@ -192,7 +192,9 @@ static uint64_t time_left(const struct execution *execution)
     uint64_t left = wall < execution->wall_limit_us ? execution->wall_limit_us - wall : 0;
     if (execution->processor_limit_us == 0)
         return left;
-    uint64_t used = guest_child_processor_us(execution->child) - execution->processor_began_us;
+    uint64_t used = guest_child_processor_us(execution->child);
+    /* 0 of a process that is gone, which its channel is about to tell. */
+    used = used > execution->processor_began_us ? used - execution->processor_began_us : 0;
     uint64_t processor_left =
         used < execution->processor_limit_us ? execution->processor_limit_us - used : 0;
     return processor_left < left ? processor_left : left;

@@ -53,7 +53,7 @@ struct guest_channel_reader {
     struct buffer pending; /* a frame that is not whole yet */
 };
 
-/* Called with each whole frame; `bytes` are valid during the call. Returns whether to go on. */
+/* Called with each whole frame; `bytes` are valid during the call. Returns 0 to go on. */
 typedef int guest_channel_frame(void *argument, enum guest_channel_kind kind, const uint8_t *bytes,
                                 size_t size);
 

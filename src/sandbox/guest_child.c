@@ -66,13 +66,18 @@ static void look_at_dying(int options)
     for (struct guest_child *child = TAILQ_FIRST(&dying); child != NULL; child = next) {
         int status = 0;
         struct rusage usage = {0};
+        bool told = child->ended != NULL;
         next = TAILQ_NEXT(child, link);
         pid_t waited;
         do
             waited = wait4(child->pid, &status, options, &usage);
         while (waited < 0 && errno == EINTR);
-        if (waited == child->pid || waited < 0) /* ECHILD: somebody else had it */
-            release(child, status, &usage);
+        if (waited == 0)
+            continue;
+        release(child, status, &usage); /* -1 is ECHILD: somebody else had it */
+        /* Who was told may have ended others, or waited for them. */
+        if (told)
+            next = TAILQ_FIRST(&dying);
     }
 }
 

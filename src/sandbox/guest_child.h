@@ -37,7 +37,8 @@ pid_t guest_child_pid(const struct guest_child *child);
 void guest_child_listen(struct guest_child *child, const struct guest_child_listener *listener);
 
 /* Sends a frame, whose memory it takes over; what the process does not take at once goes out from
- * the loop. -1 when the process is gone. */
+ * the loop. A frame sent before must have gone out, which the process's answer to it tells. -1 when
+ * the channel has ended. */
 int guest_child_send(struct guest_child *child, struct buffer *frame);
 
 /* Processor time that the process has used so far, in microseconds; 0 when it cannot be told. */
