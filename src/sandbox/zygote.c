@@ -20,6 +20,8 @@
 
 /* A process that failed to start is not started again within this time. */
 #define RESTART_PAUSE_US 1000000
+/* One that dies while it starts, without a reason, was killed by somebody: so often it is tried. */
+#define STARTS_MAXIMUM 5
 /* How often the number of spares is looked at. */
 #define REVIEW_SECONDS 5
 #define SPARES_MINIMUM 2
@@ -38,6 +40,7 @@ struct zygote {
     enum zygote_state state;
     struct error error;
     uint64_t failed_us;
+    unsigned deaths;                   /* of processes that were starting, one after the other */
     struct zygote_connection *current; /* NULL when failed */
     struct zygote_connection *next;    /* is to take over; NULL mostly */
     struct memory_image *image;        /* of `current`; NULL when it keeps no sessions */
@@ -374,6 +377,7 @@ static void become_ready(struct zygote *zygote, const struct zygote_reply *reply
     memcpy(zygote->interpreter, reply->interpreter, sizeof(zygote->interpreter));
     zygote->interpreter_known = true;
     zygote->current_forks = 0;
+    zygote->deaths = 0;
     zygote->replace = false;
     if (zygote->spares_wanted == 0)
         zygote->spares_wanted = SPARES_MINIMUM < zygote->options.spares_maximum
@@ -467,8 +471,10 @@ static void on_current_gone(struct zygote *zygote, const struct error *said)
     zygote->current = NULL;
     end_spares(zygote);
     forget_answers(zygote);
-    if (!was_ready) {
+    bool gave_reason = error.kind != ERROR_OK;
+    if (!was_ready && (gave_reason || ++zygote->deaths == STARTS_MAXIMUM)) {
         error_set(&error, ERROR_INTERNAL, "the interpreter's process died while starting");
+        zygote->deaths = 0;
         fail(zygote, &error);
         return;
     }
