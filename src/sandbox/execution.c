@@ -12,6 +12,7 @@
 #include "sandbox/session_state.h"
 #include "sandbox/zygote.h"
 #include "shannon_guest.h"
+#include "wasi/wasi_host.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -455,8 +456,10 @@ static _Noreturn void run_direct(const struct guest_options *options, const char
                                  enum run_request_kind kind, bool captured, uint64_t memory_limit,
                                  struct lockdown *lockdown, int channel)
 {
+    static int descriptors[WASI_DESCRIPTORS_MAX];
     struct error error = ERROR_NONE;
-    struct guest_process process = {.lockdown = lockdown, .captured = captured};
+    struct guest_process process = {
+        .lockdown = lockdown, .captured = captured, .descriptors = descriptors};
     guest_process_take_signals();
     (void)mallopt(M_MMAP_MAX, 0); /* see zygote_process.c */
     if (dup2(channel, GUEST_CHANNEL_FD) < 0)
@@ -468,6 +471,7 @@ static _Noreturn void run_direct(const struct guest_options *options, const char
          guest_initialize(process.guest, captured ? SHANNON_INITIALIZE_UNBUFFERED : 0, memory_limit,
                           &error) != 0))
         guest_process_fail(&error);
+    process.descriptor_count = guest_descriptors(process.guest, descriptors, WASI_DESCRIPTORS_MAX);
     guest_process_run(&process);
 }
 

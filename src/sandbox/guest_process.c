@@ -99,7 +99,8 @@ static int lock_down(const struct guest_process *process, struct error *error)
         kept[count++] = fd;
     if (process->session != NULL)
         count += session_descriptors(process->session, kept + count);
-    count += guest_descriptors(process->guest, kept + count, KEPT_MAX - count);
+    memcpy(kept + count, process->descriptors, process->descriptor_count * sizeof(*kept));
+    count += process->descriptor_count;
     return lockdown_enter(process->lockdown, kept, count, error);
 }
 

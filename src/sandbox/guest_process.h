@@ -8,10 +8,13 @@
 #include "sandbox/session_state.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct guest_process {
-    struct guest *guest; /* loaded; a reactor is initialised too */
+    struct guest *guest;     /* loaded; a reactor is initialised too */
+    const int *descriptors;  /* the guest's (guest_descriptors), which it keeps */
+    size_t descriptor_count; /* at most WASI_DESCRIPTORS_MAX */
     struct lockdown *lockdown;
     bool captured; /* guest_capture was called; otherwise 0, 1 and 2 are the program's own */
     bool copy;     /* forked from a zygote: to be warmed and refreshed */

@@ -28,6 +28,8 @@
 /* Spares are filled up by so many, once nobody has come for so long. */
 #define IDLE_FORKS 2
 #define IDLE_US 1000
+/* While requests come without a pause, so many are forked at a time. */
+#define LOT_OF_FORKS 4
 
 struct spare {
     TAILQ_ENTRY(spare) link;
@@ -204,15 +206,26 @@ static void fill_up_later(struct zygote *zygote)
         (void)event_add(zygote->idle, &pause);
 }
 
-/* A fork takes as long as a short run, and would take the processor from it: beyond the lowest
- * number, spares are forked while nothing else happens. */
+/* How many processes that nobody has yet are needed now. A fork takes as long as a short run, and
+ * would take the processor from it: beyond the lowest number, spares are forked while nothing else
+ * happens, and when they must be forked all the same, then a few at once and then none for a while,
+ * which is less in the way than one beside every run. */
+static size_t needed_now(const struct zygote *zygote)
+{
+    size_t there = zygote->spare_count + zygote->spares_coming;
+    size_t lowest = zygote->waiting + spares_lowest(zygote);
+    size_t most = zygote->waiting + zygote->spares_wanted;
+    if (there >= lowest)
+        return 0;
+    return lowest + LOT_OF_FORKS < most ? lowest + LOT_OF_FORKS : most;
+}
+
 static void refill(struct zygote *zygote)
 {
     struct error error = ERROR_NONE;
     if (zygote->state != ZYGOTE_READY)
         return;
-    if (ask_for_forks(zygote, zygote->waiting + spares_lowest(zygote), true, &error) == 0 &&
-        error.kind != ERROR_OK)
+    if (ask_for_forks(zygote, needed_now(zygote), true, &error) == 0 && error.kind != ERROR_OK)
         refuse_waiters(zygote, &error);
     fill_up_later(zygote);
 }
@@ -620,12 +633,13 @@ struct zygote *zygote_start(struct event_base *loop, const struct zygote_options
 
 /* ---- the public rest ---- */
 
-/* One that comes when no spare is there was not foreseen: then there shall be more of them. */
+/* One that comes when fewer are there than should be was not foreseen: then there shall be more. */
 static void note_demand(struct zygote *zygote)
 {
     if (zygote->spare_count < zygote->spares_least)
         zygote->spares_least = zygote->spare_count;
-    if (zygote->spare_count == 0 && zygote->spares_wanted < zygote->options.spares_maximum)
+    if (zygote->spare_count < spares_lowest(zygote) &&
+        zygote->spares_wanted < zygote->options.spares_maximum)
         zygote->spares_wanted++;
 }
 
@@ -655,7 +669,7 @@ int zygote_ask(struct zygote *zygote, struct execution_waiter *waiter, struct er
         return 0;
     }
     if (zygote->state == ZYGOTE_READY &&
-        ask_for_forks(zygote, zygote->waiting + spares_lowest(zygote), true, &failure) == 0) {
+        ask_for_forks(zygote, needed_now(zygote), true, &failure) == 0) {
         zygote_forget(zygote, waiter); /* nothing is coming at all */
         return error_set(error, failure.kind, "%s", failure.message);
     }

@@ -9,6 +9,7 @@
 #include "sandbox/lockdown.h"
 #include "sandbox/zygote_protocol.h"
 #include "shannon_guest.h"
+#include "wasi/wasi_host.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +26,8 @@
 struct zygote_process {
     struct guest *guest;
     struct lockdown *lockdown;
+    int descriptors[WASI_DESCRIPTORS_MAX]; /* the guest's: each process's are the same */
+    size_t descriptor_count;
     int image; /* the memory image; -1: none */
     uint8_t image_id[MEMORY_IMAGE_ID_SIZE];
     uint8_t interpreter[INTERPRETER_DIGEST_SIZE];
@@ -58,6 +61,8 @@ static _Noreturn void become_guest_process(const struct zygote_process *zygote,
 {
     static struct session_context context;
     struct guest_process process = {.guest = zygote->guest,
+                                    .descriptors = zygote->descriptors,
+                                    .descriptor_count = zygote->descriptor_count,
                                     .lockdown = zygote->lockdown,
                                     .captured = true,
                                     .copy = true,
@@ -121,6 +126,8 @@ static int start(struct zygote_process *zygote, const struct zygote_process_opti
         return -1;
     if (guest_share(zygote->guest, zygote->lockdown, &zygote->image, error) != 0)
         return -1;
+    zygote->descriptor_count =
+        guest_descriptors(zygote->guest, zygote->descriptors, WASI_DESCRIPTORS_MAX);
     if (getrandom(zygote->image_id, sizeof(zygote->image_id), 0) !=
         (ssize_t)sizeof(zygote->image_id))
         return error_set_errno(error, ERROR_INTERNAL, errno, "there are no random bytes");
@@ -140,7 +147,7 @@ static void prepare_process(void)
 
 int zygote_process_main(const struct zygote_process_options *options)
 {
-    struct zygote_process zygote = {.image = -1};
+    static struct zygote_process zygote = {.image = -1};
     struct zygote_reply reply = {.kind = ZYGOTE_REPLY_READY};
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != options->service)
         return 1;
