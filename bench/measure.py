@@ -25,11 +25,14 @@ def wall_of_process(command):
     return elapsed
 
 
+def percentile(values, part):
+    return sorted(values)[int(len(values) * part)]
+
+
 def milliseconds(values):
     """Median and 99th percentile, for printing."""
-    ordered = sorted(values)
-    return f"median {statistics.median(ordered) * 1000:7.3f} ms, p99 {ordered[int(len(ordered) * 0.99)] * 1000:7.3f} ms"
+    return f"median {statistics.median(values) * 1000:7.3f} ms, p99 {percentile(values, 0.99) * 1000:7.3f} ms"
 
 
 def verdict(ratio, target):
-    return f"{ratio:.2f} (target at most {target:g}: {'met' if ratio <= target else 'MISSED'})"
+    return f"{ratio:.3g} (target at most {target:.3g}: {'met' if ratio <= target else 'MISSED'})"

@@ -22,5 +22,9 @@ printf '\n== Cold: a whole process\n'
 python3 -B bench/cold_start.py
 printf '\n== Warm: an execution over HTTP\n'
 python3 -B bench/warm_execution.py
+printf '\n== Throughput\n'
+python3 -B bench/throughput.py
+printf '\n== Memory and sessions\n'
+python3 -B bench/memory.py
 printf '\n== Processor-bound programs (target at most 1.6, geometric mean)\n'
 python3 -B bench/cpu_bound.py

@@ -47,7 +47,7 @@ packages_for() {
             command -v node >/dev/null || printf '%s\n' nodejs npm
             ;;
         bench)
-            printf '%s\n' python3.11
+            printf '%s\n' python3.11 wrk
             ;;
         *)
             printf 'install_packages.sh: there is no purpose "%s"; see --help\n' "$1" >&2
