@@ -25,8 +25,10 @@
 #define WORKING_FOLDER "/workspace"
 
 void __wasm_call_ctors(void);
-size_t _PySignal_InterruptWords(volatile void *words[4]); /* patches/python-interrupt-words.patch */
-int _PyGC_MakeHeapImmortal(void);                         /* patches/python-immortal-objects.patch */
+/* patches/python-interrupt-words.patch */
+size_t _PySignal_InterruptWords(volatile void *words[4]);
+void _PySignal_ForgetInterrupt(void);
+int _PyGC_MakeHeapImmortal(void); /* patches/python-immortal-objects.patch */
 void sqlite3_randomness(int size, void *bytes);
 
 static PyObject *run_function;     /* shannon_runner.run, once initialised */
@@ -70,8 +72,10 @@ static bool start_python(uint32_t flags)
  * on pages that hold nothing else. What is taken is never given back. */
 static void take_free_places(void)
 {
-    /* Objects/obmalloc.c: blocks of up to 512 bytes, by multiples of 8, in pools of 4 KiB that begin
-     * with the number of blocks in use. */
+    /* Objects/obmalloc.c: blocks of up to 512 bytes, by multiples of 8, in pools of 4 KiB that
+     * begin with the number of blocks in use. PYTHONMALLOC can choose what has no pools. */
+    if (strcmp(_PyMem_GetCurrentAllocatorName(), "pymalloc") != 0)
+        return;
     for (size_t size = 8; size <= 512; size += 8) {
         uint32_t *block;
         do
@@ -292,8 +296,9 @@ static void write_result(PyObject *const *texts, uint32_t count)
 }
 
 /*
- * The runner itself failed: out of memory, or the program broke something it stands on. Nothing of
- * Python's own can be relied upon, so only the exception's type is named.
+ * The runner itself failed: out of memory, an interrupt in a moment that it cannot guard, or the
+ * program broke something it stands on. Nothing of Python's own can be relied upon, so only the
+ * exception's type is named.
  */
 static int32_t describe_failure(void)
 {
@@ -302,17 +307,22 @@ static int32_t describe_failure(void)
     snprintf(name, sizeof(name), "%s",
              type != NULL && PyType_Check(type) ? ((PyTypeObject *)type)->tp_name
                                                 : "unknown error");
+    bool interrupted = type != NULL && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt);
     PyErr_Clear();
-    fprintf(stderr,
-            "python: the program ended with %s, and left Python in a state that cannot show more\n",
-            name);
+    if (interrupted)
+        fprintf(stderr, "%s\n", name);
+    else
+        fprintf(stderr,
+                "python: the program ended with %s, and left Python in a state that cannot show "
+                "more\n",
+                name);
     PyObject *bytes = PyBytes_FromString(name);
     if (bytes != NULL)
         write_result(&bytes, 1);
     else
         PyErr_Clear();
     Py_XDECREF(bytes);
-    return 1;
+    return interrupted ? 130 : 1;
 }
 
 static int32_t run_request(const struct request *request)
@@ -350,6 +360,7 @@ EXPORT(shannon_run) int32_t shannon_run(uint8_t *data, uint32_t size)
         fprintf(stderr, "python: the request cannot be decoded: %s\n", problem);
     clear_request(&request);
     PyErr_Clear();
+    _PySignal_ForgetInterrupt();
     free(data);
     fflush(NULL);
     return status;

@@ -11,6 +11,7 @@ loaded anyway are imported here; those for reporting an error are imported by pr
 
 import _ast
 import _frozen_importlib_external
+import _io
 import atexit
 import builtins
 import gc
@@ -101,7 +102,7 @@ _SystemExit = SystemExit
 _ValueError = ValueError
 _compile, _exec, _eval, _repr, _str, _type = compile, exec, eval, repr, str, type
 _bool, _bytes, _int, _isinstance, _len, _list, _getattr = bool, bytes, int, isinstance, len, list, getattr
-_open = open
+_open, _TextIOWrapper = open, _io.TextIOWrapper
 _type_name = type.__dict__["__name__"].__get__
 _builtins_dict = builtins.__dict__
 _excepthook = sys.__excepthook__
@@ -110,7 +111,8 @@ _collect = gc.collect
 _decode_source = _frozen_importlib_external.decode_source
 _TracebackException = _linecache_cache = None  # until _bind_traceback()
 _sys, _os = sys, os
-_stdout, _stderr = sys.stdout, sys.stderr
+_stdin, _stdout, _stderr = sys.stdin, sys.stdout, sys.stderr
+_stdin_encoding = (sys.stdin.encoding, sys.stdin.errors) if sys.stdin is not None else None
 _main = sys.modules["__main__"]
 _import_module = __import__
 _script_folder = object()
@@ -147,9 +149,12 @@ def _warm_up():
             _format(error)
     for name in set(_main_namespace) - names:
         del _main_namespace[name]
+    _main_namespace["__annotations__"].clear()
     builtins.__dict__.pop("_", None)
     _loader.code, _loader.filename = b"", ""
     sys.modules["re"].purge()
+    for forget in sys.modules["typing"]._cleanups:  # such as List[Shape], which holds a class of the program
+        forget()
     _runs, _script_folder, sys.argv, sys.path[:] = 0, object(), argv, folder
 
 
@@ -245,9 +250,21 @@ def _begin_first_run():
 
 
 def _begin_later_run():
-    """The program before may have read from standard input, which holds something else now."""
-    if _sys.stdin is _sys.__stdin__ and not _sys.stdin.closed:
-        _sys.stdin = _sys.__stdin__ = _open(0, closefd=False)
+    """The program before may have read from standard input, which holds something else now: a new sys.stdin, as Python
+    makes it at its start (Python/pylifecycle.c, create_stdio), unless that program put something else there."""
+    global _stdin
+    if _stdin is None or _getattr(_sys, "stdin", None) is not _stdin:
+        return
+    try:
+        buffer = _open(0, "rb", closefd=False)
+    except OSError:  # it closed the descriptor
+        return
+    buffer.raw.name = "<stdin>"
+    stdin = _TextIOWrapper(buffer, *_stdin_encoding, "\n")
+    stdin.mode = "r"
+    if _getattr(_sys, "__stdin__", None) is _stdin:
+        _sys.__stdin__ = stdin
+    _sys.stdin = _stdin = stdin
 
 
 def _prepare(flags, code, filename, arguments, environment):
@@ -281,6 +298,12 @@ def _compile_program(code, filename, wants_value):
     return statements, _compile(last, filename, "eval", statements.co_flags & _FEATURES_MASK, True)
 
 
+def _without_stack(error):
+    """For an exception that was raised here and not in the program."""
+    error.__traceback__ = error.__context__ = error.__cause__ = None
+    return error
+
+
 def _execute(code, filename, wants_value):
     """Runs the program and returns (exception, repr of the last value); either may be None."""
     try:
@@ -289,9 +312,7 @@ def _execute(code, filename, wants_value):
         except _ValueError as error:  # what compile() says of a NUL byte; Python reading a file calls it this
             raise _SyntaxError(_str(error)) from None
     except _BaseException as error:
-        # The stack at this point is ours, not the program's.
-        error.__traceback__ = error.__context__ = error.__cause__ = None
-        return error, None
+        return _without_stack(error), None
     try:
         _exec(statements, _main_namespace)
         if last is not None:
@@ -325,13 +346,21 @@ def _is_closed(stream):
         return False
 
 
+def _flush_stream(stream):
+    if stream is None or _is_closed(stream):
+        return
+    try:
+        stream.flush()
+    except _KeyboardInterrupt:
+        stream.flush()  # the interrupt was for the program, which has ended, and not for what it said
+
+
 def _flush():
     """Flushes the streams, the original ones too: a program may have replaced sys.stdout. False when one failed."""
     succeeded = True
     for stream in (_getattr(_sys, "stdout", None), _stdout, _getattr(_sys, "stderr", None), _stderr):
         try:
-            if stream is not None and not _is_closed(stream):
-                stream.flush()
+            _flush_stream(stream)
         except _BaseException:
             succeeded = False
     return succeeded
@@ -405,6 +434,15 @@ def _report(error):
     return _qualified_name(error), _message(error), text
 
 
+def _conclude(error):
+    """Says what there is to say of the program's end. Returns (status, (type, message, traceback))."""
+    if error is None:
+        return 0, (None, None, None)
+    if _isinstance(error, _SystemExit):
+        return _exit_status(error), (None, None, None)
+    return 130 if _isinstance(error, _KeyboardInterrupt) else 1, _report(error)
+
+
 def _finish():
     """What a Python process does between the program's end and its own, short of taking the interpreter apart."""
     try:
@@ -441,16 +479,17 @@ def _cut(text):
 
 def run(flags, code, filename, arguments, environment):
     """Runs one program. Returns (status, type, message, traceback, value); the last four are UTF-8 bytes or None."""
-    _prepare(flags, code, filename, arguments, environment)
-    status, report = 0, (None, None, None)
-    error, value = _execute(code, filename, _bool(flags & RUN_VALUE))
-    if error is not None:
-        if _isinstance(error, _SystemExit):
-            status = _exit_status(error)
-        else:
-            status = 130 if _isinstance(error, _KeyboardInterrupt) else 1
-            report = _report(error)
-        error = None
+    value = None
+    try:
+        _prepare(flags, code, filename, arguments, environment)
+        error, value = _execute(code, filename, _bool(flags & RUN_VALUE))
+    except _BaseException as failure:  # an interrupt before the program began, or a handler of SIGINT that raises
+        error = _without_stack(failure)
+    try:
+        status, report = _conclude(error)
+    except _KeyboardInterrupt as interrupt:  # what it had to say was cut off
+        status, report = _conclude(_without_stack(interrupt))
+    error = None
     if flags & RUN_FINAL:
         _finish()
     if not _flush() and status == 0:
