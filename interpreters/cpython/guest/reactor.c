@@ -257,6 +257,7 @@ EXPORT(shannon_allocate) void *shannon_allocate(uint32_t size)
 }
 
 struct request {
+    bool has_flags;
     uint32_t flags;
     const uint8_t *code;
     uint32_t code_size;
@@ -301,6 +302,9 @@ static const char *read_record(struct request *request, const struct shannon_rec
 {
     switch (record->kind) {
     case SHANNON_REQUEST_FLAGS:
+        if (request->has_flags)
+            return "there are two flags records";
+        request->has_flags = true;
         if (record->length != sizeof(request->flags))
             return "the flags are not four bytes";
         memcpy(&request->flags, bytes, sizeof(request->flags));

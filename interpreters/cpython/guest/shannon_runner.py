@@ -436,6 +436,7 @@ def _conclude(error):
 
 def _finish():
     """What a Python process does between the program's end and its own, short of taking the interpreter apart."""
+    global _preloaded_exitfuncs
     try:  # there are no threads, only functions that wait for them
         threading = _sys.modules.get("threading")
         if threading is not None and _len(threading._threading_atexits) > _preloaded_thread_exitfuncs:
@@ -444,8 +445,9 @@ def _finish():
         pass
     try:
         logging = _sys.modules.get("logging")
-        if (_count_exitfuncs() > _preloaded_exitfuncs
+        if (_count_exitfuncs() != _preloaded_exitfuncs
                 or logging is not None and _len(logging._handlerList) > _preloaded_log_handlers):
+            _preloaded_exitfuncs = 0  # they are run and forgotten, with the program's own
             _run_exitfuncs()
     except _BaseException:
         pass

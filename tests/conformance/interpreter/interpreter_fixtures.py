@@ -61,10 +61,11 @@ def run_command(runtime, *arguments, options=(), stdin=""):
     return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=TIMEOUT, check=False)
 
 
-def run_all(*steps, initialize=0, variables=("FROM_THE_START=yes",)):
+def run_all(*steps, initialize=0, workspace="", variables=("FROM_THE_START=yes",)):
     """Takes the steps of run_reactor.py (a text is a request with that code) and returns their answers."""
     steps = [{"code": step} if isinstance(step, str) else step for step in steps]
-    command = [wasmtime_python(), str(HERE / "run_reactor.py"), interpreter_path(), str(initialize), *variables]
+    command = [wasmtime_python(), str(HERE / "run_reactor.py"), interpreter_path(), str(initialize), str(workspace),
+               *variables]
     done = subprocess.run(command, input=json.dumps(steps), capture_output=True, text=True, timeout=TIMEOUT, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

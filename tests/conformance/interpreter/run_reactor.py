@@ -1,17 +1,19 @@
 """Drives the interpreter's reactor exports with the wasmtime package (interpreters/cpython/guest/shannon_guest.h).
 
-usage: run_reactor.py FILE INITIALIZE_FLAGS [NAME=VALUE]... < STEPS > ANSWERS
+usage: run_reactor.py FILE INITIALIZE_FLAGS WORKSPACE [NAME=VALUE]... < STEPS > ANSWERS
 
-The variables are the guest's environment. Reads a JSON list of steps and writes a JSON list of answers, one a step.
+WORKSPACE is the folder that the guest has as /workspace, or "" for none; a guest that has it has no standard input. The
+variables are the guest's environment. Reads a JSON list of steps and writes a JSON list of answers, one a step.
 
 A step runs a request in the first instance: {"raw": hex}, or a dictionary with "code" and optionally "flags",
 "filename", "arguments" and "environment". With "stdin" it has that text as standard input. With "interrupt" the host
 raises KeyboardInterrupt in it: at the "start"; once it has written "output"; in the call by which it is "writing"; or
-when it begins to "wait", or to "read". "in" names another instance; {"copy": NAME} makes one of that name, a copy of the instance "in", and
-{"refresh": NAME} calls its shannon_refresh.
+when it begins to "wait", or to "read". "in" names another instance; {"copy": NAME} makes one of that name, a copy of
+the instance "in", and {"refresh": NAME} calls its shannon_refresh.
 
 An answer is {"status", "result", "stdout", "stderr", "pages"}; "status" is a number, or {"left": number} when the
-program left the guest by proc_exit, which ends the list; "pages" is the size of the instance's memory in 64 KiB.
+program left the guest by proc_exit, which ends the list; "pages" is the size of the instance's memory in 64 KiB. When the
+request has "compare", "changed" is how many 4 KiB of what the memory was before are not the same any more.
 """
 
 import ctypes
@@ -28,6 +30,7 @@ FLAGS, CODE, FILENAME, ARGUMENT, ENVIRONMENT = 1, 2, 3, 4, 5
 RESULT_KINDS = {1: "type", 2: "message", 3: "traceback", 4: "value"}
 ERRNO_SUCCESS, ERRNO_EINTR = 0, 27
 CLOCK_SUBSCRIPTION, CLOCK_ABSOLUTE = 0, 1
+PAGE = 4096
 WASI = "wasi_snapshot_preview1"
 
 
@@ -90,8 +93,8 @@ class Interruption:
 
 
 class Reactor:
-    def __init__(self, engine, module, variables):
-        self.engine, self.module, self.variables = engine, module, variables
+    def __init__(self, engine, module, workspace, variables):
+        self.engine, self.module, self.workspace, self.variables = engine, module, workspace, variables
         self.output = {"stdout": bytearray(), "stderr": bytearray()}
         self.stdin = b""
         self.interruption = None
@@ -99,11 +102,14 @@ class Reactor:
         wasi.env = variables
         wasi.stdout_custom = lambda data: self.take_output("stdout", data)
         wasi.stderr_custom = lambda data: self.take_output("stderr", data)
+        if workspace:
+            wasi.preopen_dir(workspace, "/workspace")
         self.store = wasmtime.Store(engine)
         self.store.set_wasi(wasi)
         linker = wasmtime.Linker(engine)
         linker.define_wasi()
-        self.take_over(linker, "fd_read", self.fd_read)
+        if not workspace:
+            self.take_over(linker, "fd_read", self.fd_read)
         self.take_over(linker, "poll_oneoff", self.poll_oneoff)
         self.exports = linker.instantiate(self.store, module).exports(self.store)
         self.memory = self.exports["memory"]
@@ -125,7 +131,7 @@ class Reactor:
         return struct.unpack(layout, self.memory.read(self.store, address, address + struct.calcsize(layout)))
 
     def fd_read(self, fd, vectors, count, done):
-        assert fd == 0  # no folder is granted
+        assert fd == 0  # there are no files
         if self.interruption is not None and self.interruption.reach("read"):
             return ERRNO_EINTR
         total = 0
@@ -172,12 +178,15 @@ class Reactor:
 
     def copy(self):
         """Another instance, made from what shannon_guest.h says the whole interpreter is."""
-        copy = Reactor(self.engine, self.module, self.variables)
+        copy = Reactor(self.engine, self.module, self.workspace, self.variables)
         copy.memory.grow(copy.store, self.memory.size(self.store) - copy.memory.size(copy.store))
         ctypes.memmove(copy.memory.data_ptr(copy.store), self.memory.data_ptr(self.store), self.memory.data_len(self.store))
         copy.exports["__stack_pointer"].set_value(copy.store, self.exports["__stack_pointer"].value(self.store))
         copy.find_interrupt_words()
         return copy
+
+    def contents(self, size):
+        return bytes(self.memory.read(self.store, 0, size))
 
     def answer(self, status, result):
         outputs = {name: data.decode(errors="replace") for name, data in self.output.items()}
@@ -190,6 +199,7 @@ class Reactor:
 
     def run(self, request):
         data = encode(request)
+        before = self.contents(self.memory.data_len(self.store)) if "compare" in request else b""
         stack = self.exports["__stack_pointer"].value(self.store)
         address = self.call("shannon_allocate", len(data))
         assert address != 0
@@ -210,16 +220,21 @@ class Reactor:
             assert self.exports["__stack_pointer"].value(self.store) == stack
             size, start = self.call("shannon_result_size"), self.call("shannon_result_address")
             result = decode(self.memory.read(self.store, start, start + size)) if size else {}
-        return self.answer(status, result)
+        answer = self.answer(status, result)
+        if before:
+            now = self.contents(len(before))
+            answer["changed"] = sum(before[i : i + PAGE] != now[i : i + PAGE] for i in range(0, len(before), PAGE))
+        return answer
 
 
 def main():
-    path, flags, *variables = sys.argv[1:]
+    path, flags, workspace, *variables = sys.argv[1:]
     config = wasmtime.Config()
     config.cache = True  # compiling the interpreter takes seconds
     engine = wasmtime.Engine(config)
     module = wasmtime.Module.from_file(engine, path)
-    instances = {"first": Reactor(engine, module, [tuple(variable.split("=", 1)) for variable in variables])}
+    variables = [tuple(variable.split("=", 1)) for variable in variables]
+    instances = {"first": Reactor(engine, module, workspace, variables)}
     instances["first"].initialize(int(flags))
     answers = []
     for step in json.load(sys.stdin):

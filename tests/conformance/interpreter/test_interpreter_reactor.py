@@ -159,6 +159,47 @@ def test_final_run_after_an_exception():
     assert answer["status"] == 1 and answer["stderr"].startswith("Traceback") and "ValueError: v\n" in answer["stderr"]
 
 
+@pytest.mark.parametrize("initialize", [0, PRELOAD])
+def test_every_final_run_ends_what_it_began(initialize):
+    code = ("import atexit, logging, sys\natexit.register(print, 'at exit')\nclass D:\n    def __del__(self): print('deleted')\n"
+            "d = D()\nlogging.getLogger().addHandler(logging.StreamHandler(sys.stdout))\nprint('end')")
+    answers = run_all(*[{"code": code, "flags": FINAL}] * 3, "print(d, code)", initialize=initialize)
+    assert [answer["stdout"] for answer in answers[:3]] == ["end\nat exit\ndeleted\n"] * 3
+    assert answers[3]["result"]["message"] == "name 'code' is not defined"
+
+
+def test_a_final_run_with_nothing_to_end_leaves_the_next_ones():
+    code = "import atexit; atexit.register(print, 'at exit')"
+    answers = run_all(*({"code": text, "flags": FINAL} for text in ("x = 1", code, "print(x)", code)), initialize=PRELOAD)
+    assert [answer["stdout"] for answer in answers] == ["", "at exit\n", "None\n", "at exit\n"]
+
+
+# ---- files ----
+
+@pytest.mark.parametrize("initialize", [0, PRELOAD])
+def test_programs_work_in_the_folder_that_is_granted(initialize, tmp_path):
+    (tmp_path / "given.txt").write_text("given by the host")
+    (tmp_path / "helper.py").write_text("def name(): return __file__")
+    answers = run_all(
+        "import os; print(os.getcwd(), sorted(os.listdir())); print(open('given.txt').read())",
+        "import helper; print(helper.name())", "open('made.txt', 'w').write('made'); os.mkdir('folder')",
+        {"code": "file = open('folder/kept.txt', 'w'); file.write('not yet flushed')", "flags": FINAL},
+        "import os; print(open('/workspace/made.txt').read(), sorted(os.listdir('/workspace')))",
+        initialize=initialize, workspace=tmp_path)
+    assert [answer["stdout"] for answer in answers] == [
+        "/workspace ['given.txt', 'helper.py']\ngiven by the host\n", "/workspace/helper.py\n", "", "",
+        "made ['__pycache__', 'folder', 'given.txt', 'helper.py', 'made.txt']\n"]
+    assert (tmp_path / "folder" / "kept.txt").read_text() == "not yet flushed"
+
+
+def test_without_a_folder_there_are_no_files_but_its_own():
+    code = ("import json, os\nprint(os.getcwd(), open(json.__file__).readline(), open(os.devnull).read() == '')\n"
+            "open('made.txt', 'w')")
+    answer = run_one(code)
+    assert answer["stdout"].startswith("/ r\"\"\"JSON") and answer["stdout"].endswith("True\n")
+    assert answer["status"] == 1 and answer["result"]["type"] in ("OSError", "FileNotFoundError", "PermissionError")
+
+
 # ---- standard streams ----
 
 @pytest.mark.parametrize("initialize", [0, PRELOAD])
@@ -280,7 +321,9 @@ def test_out_of_memory_is_an_exception():
     b"", b"\0", struct.pack("<II", 1, 4), struct.pack("<II", 2, 0xFFFFFFFF) + b"x", struct.pack("<II", 99, 0),
     struct.pack("<II", 1, 3) + b"abc" + struct.pack("<II", 2, 0), struct.pack("<II", 2, 0) * 2,
     struct.pack("<II", 2, 0) + struct.pack("<II", 5, 3) + b"NOE", struct.pack("<II", 2, 0) + struct.pack("<II", 5, 2) + b"=x",
-    struct.pack("<II", 2, 0) + struct.pack("<II", 3, 0),
+    struct.pack("<II", 2, 0) + struct.pack("<II", 3, 0), struct.pack("<II", 2, 0) + struct.pack("<III", 1, 4, 0) * 2,
+    struct.pack("<II", 2, 0) + (struct.pack("<II", 3, 1) + b"a") * 2, struct.pack("<II", 2, 0) + struct.pack("<II", 3, 1) + b"\0",
+    struct.pack("<II", 2, 0) + struct.pack("<II", 5, 4) + b"A=\0b", struct.pack("<II", 2, 0) + b"\1\0\0",
 ])
 def test_malformed_requests(raw):
     answer, after = run_all({"raw": raw.hex()}, "print('alive')")

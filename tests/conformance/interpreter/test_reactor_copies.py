@@ -57,8 +57,43 @@ def test_a_seed_given_after_the_refresh_counts():
     assert answers[2]["stdout"] == answers[3]["stdout"]
 
 
-def test_a_refresh_that_fails_says_so():
+@pytest.mark.parametrize(("code", "reason"), [
+    ("random._inst = None", "TypeError"),
+    ("random._inst = object()", "TypeError"),
+    ("random._inst = type('Random', (), {})()", "TypeError"),
+    ("del random._inst", "AttributeError"),
+    ("import sys; sys.modules['uuid'] = None", "AttributeError"),
+])
+@pytest.mark.parametrize("initialize", [0, PRELOAD])
+def test_a_refresh_that_fails_says_so(code, reason, initialize):
     """A program can break what a refresh needs; its copies must then run nothing."""
-    answers = run_all("import random; random._inst = None", {"copy": "a"}, {"refresh": "a"}, "print('alive')")
-    assert answers[2]["status"] != 0 and "AttributeError" in answers[2]["stderr"]
+    answers = run_all("import random; " + code, {"copy": "a"}, {"refresh": "a"}, "print('alive')", initialize=initialize)
+    assert answers[2]["status"] != 0 and reason in answers[2]["stderr"]
     assert answers[3]["stdout"] == "alive\n"
+
+
+def test_a_generator_of_the_programs_own_class_is_refreshed():
+    own = "import random\nclass Own(random.Random):\n    pass\nrandom._inst = Own(1)"
+    code = "print(random._inst.random())"
+    answers = run_all(own, {"copy": "a"}, {"copy": "b"}, {"refresh": "a"}, {"refresh": "b"},
+                      {"in": "a", "code": code}, {"in": "b", "code": code})
+    assert [answers[3]["status"], answers[4]["status"]] == [0, 0]
+    assert answers[5]["stdout"] != answers[6]["stdout"]
+
+
+@pytest.mark.parametrize("initialize", [0, PRELOAD])
+def test_time_goes_on_in_a_copy(initialize):
+    """No clock stands still in the image, and what a program measures from begins with the program."""
+    show = "import logging, time; print(time.time(), logging._startTime)"
+    answers = run_all(show, {"copy": "a"}, {"refresh": "a"}, {"in": "a", "code": show}, initialize=initialize)
+    before, after = ([float(word) for word in answers[i]["stdout"].split()] for i in (0, 3))
+    assert all(a > b for a, b in zip(after, before))
+    assert after[1] > before[0]
+
+
+def test_hash_secrets():
+    """One interpreter has one, and so have its copies, whose dictionaries are made with it; another has another."""
+    code = "print(hash('text'), hash(b'bytes'))"
+    one = run_all({"copy": "a"}, {"refresh": "a"}, {"in": "a", "code": code}, code, initialize=PRELOAD)
+    other = run_all(code, initialize=PRELOAD)
+    assert one[2]["stdout"] == one[3]["stdout"] != other[0]["stdout"]

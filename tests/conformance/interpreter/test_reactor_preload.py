@@ -232,6 +232,9 @@ gc.unfreeze(); gc.collect(); gc.collect()
 kept.clear()
 gc.collect()
 assert sorted(log) == sorted(['one', 'loop', 'in a module', 'replaced', 'encoder', 'resurrected', 'finalize', 'watched']), log
+reference = weakref.ref(watched := Plain('with a callback'), lambda gone: log.append(gone() is None))
+del watched
+assert log[-2:] in ([True, 'with a callback'], ['with a callback', True]) and reference() is None
 def generator():
     try: yield
     finally: log.append('closed')
@@ -266,6 +269,31 @@ def test_finalizers_and_handlers_at_the_end_run_once():
 
 
 # ---- memory ----
+
+HOLD_EVERYTHING = """
+import sys
+held = [value for module in list(sys.modules.values()) for value in list(vars(module).values())]
+held += [value for kind in held if isinstance(kind, type) for value in list(kind.__dict__.values())]
+print(len(held))
+"""
+
+
+def test_holding_what_was_there_leaves_its_memory_as_it_was():
+    """What copies share is what no program writes to; counting references would write to all that is looked at."""
+    steps = [{"code": HOLD_EVERYTHING, "compare": True}, {"code": "held.clear()", "compare": True}]
+    held, dropped = run_all(*steps, initialize=PRELOAD)
+    _, held_plain, dropped_plain = run_all(IMPORT_THE_SAME, *steps, initialize=0)
+    assert int(held["stdout"]) > 15_000 and int(held_plain["stdout"]) > 15_000
+    # The list itself, and what any program changes.
+    assert held["changed"] < 200 < 800 < held_plain["changed"]
+    assert dropped["changed"] < 100 < 800 < dropped_plain["changed"]
+
+
+@pytest.mark.parametrize("code", [
+    "pass", "print(sum(range(100)))", "import json; print(json.dumps({'a': [1, 2.5, None]}))"])
+def test_a_short_program_changes_few_pages(code):
+    assert run_one(code, compare=True, initialize=PRELOAD)["changed"] < 60
+
 
 ALLOCATE = """
 import collections, gc, json, re

@@ -9,6 +9,7 @@ def visible_state(main_namespace):
     import decimal
     import gc
     import io
+    import itertools
     import linecache
     import locale
     import logging
@@ -24,8 +25,10 @@ def visible_state(main_namespace):
         shown = {}
         for name, value in vars(module).items():
             shown[name] = type(value).__name__
-            if isinstance(value, (int, str, bytes)):
+            if isinstance(value, (int, str, bytes, itertools.count)):
                 shown[name] = repr(value)
+            elif isinstance(getattr(value, "__self__", None), itertools.count):  # such as the one that names tasks
+                shown[name] = repr(value.__self__)
             elif isinstance(value, (dict, list, set)):
                 shown[name] += f" of {len(value)}"
         return shown
