@@ -137,7 +137,8 @@ build() {
         run_step zlib "building zlib" "sources toolchain"
         run_step bzip2 "building bzip2" "sources toolchain"
         run_step xz "building liblzma" "sources toolchain" "$RECIPE"/patches/xz-*
-        run_step sqlite "building SQLite" "sources toolchain" "$RECIPE/guest/sqlite_wasi.h"
+        run_step sqlite "building SQLite" "sources toolchain" "$RECIPE/guest/sqlite_wasi.h" \
+            "$RECIPE"/patches/sqlite-*
         run_step timezones "compiling the time zones" "sources"
         run_step unpack_python "unpacking CPython" "sources" "$RECIPE"/patches/python-*
         run_step configure_python "configuring CPython" "zlib bzip2 xz sqlite unpack_python" "$RECIPE/config.site"

@@ -529,6 +529,7 @@ int guest_run(struct guest *guest, const struct run_request *request, struct run
 {
     guest->standard_input = request->standard_input;
     guest->standard_input_size = request->head.stdin_size;
+    wasi_host_renew_streams(guest->wasi);
     guest_output_begin(request->head.output_limit_bytes,
                        (request->head.flags & RUN_REQUEST_STREAM) != 0);
     linear_memory_set_limit(guest_instance_memory(guest->instance),

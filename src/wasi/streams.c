@@ -14,14 +14,8 @@ static uint64_t stream_rights(int guest_fd)
     return rights | WASI_RIGHT_FD_WRITE | WASI_RIGHT_FD_SYNC | WASI_RIGHT_FD_DATASYNC;
 }
 
-int wasi_host_set_stream(struct wasi_host *host, int guest_fd, const struct wasi_stream *stream,
-                         struct error *error)
+static void grant_stream(struct wasi_host *host, int guest_fd)
 {
-    if (guest_fd < STDIN_FILENO || guest_fd > STDERR_FILENO)
-        return error_set(error, ERROR_INTERNAL,
-                         "guest descriptor %d is not a standard descriptor (0, 1 or 2)", guest_fd);
-    descriptor_release(host, (uint32_t)guest_fd);
-    host->streams[guest_fd] = *stream;
     host->descriptors[guest_fd] = (struct descriptor){
         .kind = DESCRIPTOR_STREAM,
         .host_fd = -1,
@@ -31,7 +25,27 @@ int wasi_host_set_stream(struct wasi_host *host, int guest_fd, const struct wasi
         .grant = (uint32_t)guest_fd,
         .rights = stream_rights(guest_fd),
     };
+}
+
+int wasi_host_set_stream(struct wasi_host *host, int guest_fd, const struct wasi_stream *stream,
+                         struct error *error)
+{
+    if (guest_fd < STDIN_FILENO || guest_fd > STDERR_FILENO)
+        return error_set(error, ERROR_INTERNAL,
+                         "guest descriptor %d is not a standard descriptor (0, 1 or 2)", guest_fd);
+    descriptor_release(host, (uint32_t)guest_fd);
+    host->streams[guest_fd] = *stream;
+    grant_stream(host, guest_fd);
     return 0;
+}
+
+void wasi_host_renew_streams(struct wasi_host *host)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        bool is_stream = host->streams[fd].read != NULL || host->streams[fd].write != NULL;
+        if (is_stream && host->descriptors[fd].kind == DESCRIPTOR_CLOSED)
+            grant_stream(host, fd);
+    }
 }
 
 uint32_t stream_transfer(struct wasi_host *host, const struct descriptor *descriptor, bool write,

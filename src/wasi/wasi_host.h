@@ -74,6 +74,10 @@ struct wasi_stream {
 int wasi_host_set_stream(struct wasi_host *host, int guest_fd, const struct wasi_stream *stream,
                          struct error *error);
 
+/* Grants the streams anew whose descriptors the guest has closed, unless it has opened something
+ * else under their numbers: for the next of several programs. */
+void wasi_host_renew_streams(struct wasi_host *host);
+
 /* Makes the call in which the guest waits, or the next one in which it would, answer intr, once.
  * From a signal handler of WASI_INTERRUPT_SIGNAL or of SIGXCPU, installed without SA_RESTART, or
  * before the guest runs. Async-signal-safe. */

@@ -149,6 +149,62 @@ static void a_standard_descriptor_that_was_not_granted_is_badf(void **state)
     wasi_host_free(bare);
 }
 
+static size_t read_letter(void *argument, const struct iovec *vectors, int count)
+{
+    assert_true(count == 1 && vectors[0].iov_len > 0);
+    memcpy(vectors[0].iov_base, argument, 1);
+    return 1;
+}
+
+static int write_count(void *argument, const struct iovec *vectors, int count)
+{
+    assert_int_equal(count, 1);
+    *(size_t *)argument += vectors[0].iov_len;
+    return 0;
+}
+
+static void a_closed_stream_can_be_renewed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = ERROR_NONE;
+    size_t written = 0;
+    char text[4] = "";
+    uint32_t fd;
+    const struct wasi_stream input = {.read = read_letter, .argument = (void *)"a"};
+    const struct wasi_stream output = {.write = write_count, .argument = &written};
+    assert_int_equal(wasi_host_set_stream(fixture->host, 0, &input, &error), 0);
+    assert_int_equal(wasi_host_set_stream(fixture->host, 1, &output, &error), 0);
+    for (fd = 0; fd < 3; fd++)
+        assert_int_equal(preview1_fd_close(fixture->host, fd), WASI_ERRNO_SUCCESS);
+    assert_int_equal(guest_write(fixture, 1, "x"), WASI_ERRNO_BADF);
+    wasi_host_renew_streams(fixture->host);
+    wasi_host_renew_streams(fixture->host);
+    assert_int_equal(guest_read(fixture, 0, text, sizeof(text)), WASI_ERRNO_SUCCESS);
+    assert_string_equal(text, "a");
+    assert_int_equal(guest_write(fixture, 1, "xy"), WASI_ERRNO_SUCCESS);
+    assert_int_equal(written, 2);
+    /* What is no stream stays closed, and its number is the next one given. */
+    assert_int_equal(guest_write(fixture, 2, "x"), WASI_ERRNO_BADF);
+    assert_int_equal(guest_open(fixture, RW, "file", 0, READ_ONLY, &fd), 0);
+    assert_int_equal(fd, 2);
+}
+
+static void a_number_that_the_guest_uses_again_is_not_renewed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = ERROR_NONE;
+    char text[16];
+    uint32_t fd;
+    const struct wasi_stream input = {.read = read_letter, .argument = (void *)"a"};
+    assert_int_equal(wasi_host_set_stream(fixture->host, 0, &input, &error), 0);
+    assert_int_equal(preview1_fd_close(fixture->host, 0), WASI_ERRNO_SUCCESS);
+    assert_int_equal(guest_open(fixture, RW, "file", 0, READ_ONLY, &fd), WASI_ERRNO_SUCCESS);
+    assert_int_equal(fd, 0);
+    wasi_host_renew_streams(fixture->host);
+    assert_int_equal(guest_read(fixture, 0, text, sizeof(text)), WASI_ERRNO_SUCCESS);
+    assert_string_equal(text, "0123456789");
+}
+
 static void renumbering_replaces(void **state)
 {
     struct fixture *fixture = *state;
@@ -403,6 +459,8 @@ int main(void)
         WASI_TEST(closing_twice_is_badf),
         WASI_TEST(closing_a_standard_descriptor_leaves_the_hosts),
         WASI_TEST(a_standard_descriptor_that_was_not_granted_is_badf),
+        WASI_TEST(a_closed_stream_can_be_renewed),
+        WASI_TEST(a_number_that_the_guest_uses_again_is_not_renewed),
         WASI_TEST(renumbering_replaces),
         WASI_TEST(renumbering_to_itself_changes_nothing),
         WASI_TEST(standard_descriptors_and_preopens_can_be_renumbered),

@@ -35,9 +35,11 @@
 #define SMALLEST_PLACE ((size_t)32)
 
 void __wasm_call_ctors(void);
-size_t _PySignal_InterruptWords(volatile void *words[4]); /* patches/python-interrupt-words.patch */
-int _PyGC_MakeHeapImmortal(void);           /* patches/python-immortal-objects.patch */
-void _PyRandom_Forget(PyObject *generator); /* patches/python-random-seeded-late.patch */
+/* patches/python-interrupt-words.patch */
+size_t _PySignal_InterruptWords(volatile void *words[4]);
+void _PySignal_ForgetInterrupt(void);
+int _PyGC_MakeHeapImmortal(void);          /* patches/python-immortal-objects.patch */
+int _PyRandom_Forget(PyObject *generator); /* patches/python-random-seeded-late.patch */
 void sqlite3_randomness(int size, void *bytes);
 
 static PyObject *run_function;     /* shannon_runner.run, once initialised */
@@ -134,7 +136,8 @@ static PyObject *compile_program(PyObject *runner, PyObject *arguments)
 static PyObject *forget_random_state(PyObject *runner, PyObject *generator)
 {
     (void)runner;
-    _PyRandom_Forget(generator);
+    if (_PyRandom_Forget(generator) < 0)
+        return NULL;
     Py_RETURN_NONE;
 }
 
@@ -160,7 +163,9 @@ static void take_free_places(void)
         free(block);
     }
     /* Objects/obmalloc.c: blocks of up to 512 bytes, by multiples of 8, in pools of 4 KiB that
-     * begin with the number of blocks in use. */
+     * begin with the number of blocks in use. PYTHONMALLOC can choose what has no pools. */
+    if (strcmp(_PyMem_GetCurrentAllocatorName(), "pymalloc") != 0)
+        return;
     for (size_t size = 8; size <= 512; size += 8) {
         uint32_t *block;
         do
@@ -252,6 +257,7 @@ EXPORT(shannon_allocate) void *shannon_allocate(uint32_t size)
 }
 
 struct request {
+    bool has_flags;
     uint32_t flags;
     const uint8_t *code;
     uint32_t code_size;
@@ -296,6 +302,9 @@ static const char *read_record(struct request *request, const struct shannon_rec
 {
     switch (record->kind) {
     case SHANNON_REQUEST_FLAGS:
+        if (request->has_flags)
+            return "there are two flags records";
+        request->has_flags = true;
         if (record->length != sizeof(request->flags))
             return "the flags are not four bytes";
         memcpy(&request->flags, bytes, sizeof(request->flags));
@@ -385,8 +394,9 @@ static void write_result(PyObject *const *texts, uint32_t count)
 }
 
 /*
- * The runner itself failed: out of memory, or the program broke something it stands on. Nothing of
- * Python's own can be relied upon, so only the exception's type is named.
+ * The runner itself failed: out of memory, an interrupt in a moment that it cannot guard, or the
+ * program broke something it stands on. Nothing of Python's own can be relied upon, so only the
+ * exception's type is named.
  */
 static int32_t describe_failure(void)
 {
@@ -395,17 +405,22 @@ static int32_t describe_failure(void)
     snprintf(name, sizeof(name), "%s",
              type != NULL && PyType_Check(type) ? ((PyTypeObject *)type)->tp_name
                                                 : "unknown error");
+    bool interrupted = type != NULL && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt);
     PyErr_Clear();
-    fprintf(stderr,
-            "python: the program ended with %s, and left Python in a state that cannot show more\n",
-            name);
+    if (interrupted)
+        fprintf(stderr, "%s\n", name);
+    else
+        fprintf(stderr,
+                "python: the program ended with %s, and left Python in a state that cannot show "
+                "more\n",
+                name);
     PyObject *bytes = PyBytes_FromString(name);
     if (bytes != NULL)
         write_result(&bytes, 1);
     else
         PyErr_Clear();
     Py_XDECREF(bytes);
-    return 1;
+    return interrupted ? 130 : 1;
 }
 
 static int32_t run_request(const struct request *request)
@@ -443,6 +458,7 @@ EXPORT(shannon_run) int32_t shannon_run(uint8_t *data, uint32_t size)
         fprintf(stderr, "python: the request cannot be decoded: %s\n", problem);
     clear_request(&request);
     PyErr_Clear();
+    _PySignal_ForgetInterrupt();
     free(data);
     fflush(NULL);
     return status;

@@ -23,7 +23,8 @@
  * - shannon_interrupt_words, () -> i32: the guest address of a struct shannon_interrupt_words. A
  *   host that writes 1 into each word, in their order, at any moment of a run, raises
  *   KeyboardInterrupt in the program, as PyErr_SetInterrupt() does; a host call that waits must
- *   return EINTR then. The address stays the same for the life of the instance and its copies.
+ *   end then, with EINTR or as if its time had come. One that comes when the program has ended is
+ *   forgotten. The address stays the same for the life of the instance and its copies.
  * - shannon_allocate, (size) -> i32: the guest address of `size` fresh bytes for one request, or 0
  *   when the guest is out of memory. They are the guest's again once shannon_run is called.
  * - shannon_run, (address, size) -> i32: runs the request at `address`, which must be a block of

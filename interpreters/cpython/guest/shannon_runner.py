@@ -10,6 +10,7 @@ loaded anyway are imported here; those for reporting an error are imported by pr
 """
 
 import _frozen_importlib_external
+import _io
 import atexit
 import builtins
 import gc
@@ -100,7 +101,7 @@ _SystemExit = SystemExit
 _ValueError = ValueError
 _exec, _eval, _repr, _str, _type = exec, eval, repr, str, type
 _bool, _bytes, _int, _isinstance, _len, _list, _getattr = bool, bytes, int, isinstance, len, list, getattr
-_open = open
+_open, _TextIOWrapper = open, _io.TextIOWrapper
 _type_name = type.__dict__["__name__"].__get__
 _builtins_dict = builtins.__dict__
 _excepthook = sys.__excepthook__
@@ -109,7 +110,8 @@ _collect = gc.collect
 _decode_source = _frozen_importlib_external.decode_source
 _TracebackException = _linecache_cache = None  # until _bind_traceback()
 _sys, _os = sys, os
-_stdout, _stderr = sys.stdout, sys.stderr
+_stdin, _stdout, _stderr = sys.stdin, sys.stdout, sys.stderr
+_stdin_encoding = (sys.stdin.encoding, sys.stdin.errors) if sys.stdin is not None else None
 _main = sys.modules["__main__"]
 _import_module = __import__
 _script_folder = None
@@ -145,9 +147,12 @@ def _warm_up():
             _format(error)
     for name in set(_main_namespace) - names:
         del _main_namespace[name]
+    _main_namespace["__annotations__"].clear()
     builtins.__dict__.pop("_", None)
     _loader.code, _loader.filename = b"", ""
     sys.modules["re"].purge()
+    for forget in sys.modules["typing"]._cleanups:  # such as List[Shape], which holds a class of the program
+        forget()
     _runs, sys.argv = 0, argv
 
 
@@ -250,9 +255,21 @@ def _begin_first_run():
 
 
 def _begin_later_run():
-    """The program before may have read from standard input, which holds something else now."""
-    if _sys.stdin is _sys.__stdin__ and not _sys.stdin.closed:
-        _sys.stdin = _sys.__stdin__ = _open(0, closefd=False)
+    """The program before may have read from standard input, which holds something else now: a new sys.stdin, as Python
+    makes it at its start (Python/pylifecycle.c, create_stdio), unless that program put something else there."""
+    global _stdin
+    if _stdin is None or _getattr(_sys, "stdin", None) is not _stdin:
+        return
+    try:
+        buffer = _open(0, "rb", closefd=False)
+    except OSError:  # it closed the descriptor
+        return
+    buffer.raw.name = "<stdin>"
+    stdin = _TextIOWrapper(buffer, *_stdin_encoding, "\n")
+    stdin.mode = "r"
+    if _getattr(_sys, "__stdin__", None) is _stdin:
+        _sys.__stdin__ = stdin
+    _sys.stdin = _stdin = stdin
 
 
 def _prepare(flags, code, filename, arguments, environment):
@@ -274,14 +291,18 @@ def _prepare(flags, code, filename, arguments, environment):
     _loader.remember(code, filename)
 
 
+def _without_stack(error):
+    """For an exception that was raised here and not in the program."""
+    error.__traceback__ = error.__context__ = error.__cause__ = None
+    return error
+
+
 def _execute(flags, code, filename):
     """Runs the program and returns (exception, repr of the last value); either may be None."""
     try:
         statements, last = compile_program(code, filename, _bool(flags & RUN_VALUE))
     except _BaseException as error:
-        # The stack at this point is ours, not the program's.
-        error.__traceback__ = error.__context__ = error.__cause__ = None
-        return error, None
+        return _without_stack(error), None
     try:
         _exec(statements, _main_namespace)
         if last is not None:
@@ -316,13 +337,21 @@ def _is_closed(stream):
         return False
 
 
+def _flush_stream(stream):
+    if stream is None or _is_closed(stream):
+        return
+    try:
+        stream.flush()
+    except _KeyboardInterrupt:
+        stream.flush()  # the interrupt was for the program, which has ended, and not for what it said
+
+
 def _flush():
     """Flushes the streams, the original ones too: a program may have replaced sys.stdout. False when one failed."""
     succeeded = True
     for stream in (_getattr(_sys, "stdout", None), _stdout, _getattr(_sys, "stderr", None), _stderr):
         try:
-            if stream is not None and not _is_closed(stream):
-                stream.flush()
+            _flush_stream(stream)
         except _BaseException:
             succeeded = False
     return succeeded
@@ -396,8 +425,18 @@ def _report(error):
     return _qualified_name(error), _message(error), text
 
 
+def _conclude(error):
+    """Says what there is to say of the program's end. Returns (status, (type, message, traceback))."""
+    if error is None:
+        return 0, (None, None, None)
+    if _isinstance(error, _SystemExit):
+        return _exit_status(error), (None, None, None)
+    return 130 if _isinstance(error, _KeyboardInterrupt) else 1, _report(error)
+
+
 def _finish():
     """What a Python process does between the program's end and its own, short of taking the interpreter apart."""
+    global _preloaded_exitfuncs
     try:  # there are no threads, only functions that wait for them
         threading = _sys.modules.get("threading")
         if threading is not None and _len(threading._threading_atexits) > _preloaded_thread_exitfuncs:
@@ -406,8 +445,9 @@ def _finish():
         pass
     try:
         logging = _sys.modules.get("logging")
-        if (_count_exitfuncs() > _preloaded_exitfuncs
+        if (_count_exitfuncs() != _preloaded_exitfuncs
                 or logging is not None and _len(logging._handlerList) > _preloaded_log_handlers):
+            _preloaded_exitfuncs = 0  # they are run and forgotten, with the program's own
             _run_exitfuncs()
     except _BaseException:
         pass
@@ -434,16 +474,17 @@ def _cut(text):
 
 def run(flags, code, filename, arguments, environment):
     """Runs one program. Returns (status, type, message, traceback, value); the last four are UTF-8 bytes or None."""
-    _prepare(flags, code, filename, arguments, environment)
-    status, report = 0, (None, None, None)
-    error, value = _execute(flags, code, filename)
-    if error is not None:
-        if _isinstance(error, _SystemExit):
-            status = _exit_status(error)
-        else:
-            status = 130 if _isinstance(error, _KeyboardInterrupt) else 1
-            report = _report(error)
-        error = None
+    value = None
+    try:
+        _prepare(flags, code, filename, arguments, environment)
+        error, value = _execute(flags, code, filename)
+    except _BaseException as failure:  # an interrupt before the program began, or a handler of SIGINT that raises
+        error = _without_stack(failure)
+    try:
+        status, report = _conclude(error)
+    except _KeyboardInterrupt as interrupt:  # what it had to say was cut off
+        status, report = _conclude(_without_stack(interrupt))
+    error = None
     if flags & RUN_FINAL:
         _finish()
     if not _flush() and status == 0:

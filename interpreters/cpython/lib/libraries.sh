@@ -64,6 +64,7 @@ step_xz() {
 step_sqlite() {
     use_toolchain
     unpack_debian_source sqlite3 "$WORK/sqlite"
+    apply_patches "$WORK/sqlite" sqlite
     cd "$WORK/sqlite"
     ./configure --disable-shared --disable-readline --disable-tcl CC=clang-19 CFLAGS=-O0
     make sqlite3.c BCC="clang-19 -O0"

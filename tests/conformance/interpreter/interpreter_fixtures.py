@@ -4,6 +4,7 @@ SHANNON_INTERPRETER names the file; without it, wasm-interpreters/python-3.11.wa
 SHANNON_WASMTIME_PYTHON names a Python that can import wasmtime; without it, the Python that runs the tests is tried.
 """
 
+import json
 import os
 import pathlib
 import shutil
@@ -15,6 +16,12 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[2]
 TIMEOUT = 300  # seconds; the first run under wasmtime compiles the whole interpreter
+
+# interpreters/cpython/guest/shannon_guest.h
+PRELOAD, UNBUFFERED = 1, 2
+FINAL, VALUE, LINE_BUFFERED = 1, 4, 8
+MALFORMED = 2
+INTERRUPTED = 130
 
 
 def interpreter_path():
@@ -52,3 +59,17 @@ def run_command(runtime, *arguments, options=(), stdin=""):
     """Runs the interpreter as a command and returns the finished process, its output as text."""
     command = [*RUNNERS[runtime](), *options, interpreter_path(), *arguments]
     return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+
+
+def run_all(*steps, initialize=0, workspace="", variables=("FROM_THE_START=yes",)):
+    """Takes the steps of run_reactor.py (a text is a request with that code) and returns their answers."""
+    steps = [{"code": step} if isinstance(step, str) else step for step in steps]
+    command = [wasmtime_python(), str(HERE / "run_reactor.py"), interpreter_path(), str(initialize), str(workspace),
+               *variables]
+    done = subprocess.run(command, input=json.dumps(steps), capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def run_one(request, initialize=0, **fields):
+    return run_all({"code": request, **fields}, initialize=initialize)[0]

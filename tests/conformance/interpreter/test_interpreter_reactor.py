@@ -1,41 +1,17 @@
 """The interpreter as a reactor: started once, many programs run (interpreters/cpython/guest/shannon_guest.h)."""
 
-import json
 import struct
 import subprocess
 
 import pytest
-from interpreter_fixtures import HERE, TIMEOUT, interpreter_path, wasmtime_python
-
-PRELOAD = 1
-FINAL, REFRESH, VALUE, LINE_BUFFERED = 1, 2, 4, 8
-MALFORMED = 2
-
-
-def run_all(*requests, initialize=0):
-    """Runs the requests in one instance, one after another, and returns their answers."""
-    requests = [{"code": request} if isinstance(request, str) else request for request in requests]
-    done = subprocess.run(
-        [wasmtime_python(), str(HERE / "run_reactor.py"), interpreter_path(), str(initialize)],
-        input=json.dumps(requests), capture_output=True, text=True, timeout=TIMEOUT, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-def run_one(request, **fields):
-    return run_all({"code": request, **fields})[0]
+from interpreter_fixtures import (FINAL, LINE_BUFFERED, MALFORMED, PRELOAD, TIMEOUT, UNBUFFERED, VALUE, interpreter_path,
+                                  run_all, run_one, wasmtime_python)
 
 
 def test_many_programs_share_one_namespace():
     answers = run_all("x = 20\nprint('set')", "x += 1; print(x * 2)", "import sys; print(__name__, sys.argv)")
     assert [answer["stdout"] for answer in answers] == ["set\n", "42\n", "__main__ ['main.py']\n"]
     assert all(answer["status"] == 0 and not answer["result"] and not answer["stderr"] for answer in answers)
-
-
-def test_preloaded_modules_are_in_memory():
-    answers = run_all("import sys; print({'json', 'asyncio', 'decimal'} <= set(sys.modules))",
-                      "import gc; print(gc.get_freeze_count() > 1000)", initialize=PRELOAD)
-    assert [answer["stdout"] for answer in answers] == ["True\n", "True\n"]
 
 
 def test_uncaught_exception_shows_the_programs_lines():
@@ -126,7 +102,7 @@ def test_arguments_filename_and_environment():
         {"code": code, "filename": "päth/x.py", "arguments": ["x.py", "-v", "ü"], "environment": ["A=1=2", "B="]},
         {"code": code, "environment": ["A=new"]})
     assert answers[0]["stdout"] == "['x.py', '-v', 'ü'] päth/x.py 1=2  yes\n"
-    assert answers[1]["stdout"] == "['main.py'] main.py new None yes\n"
+    assert answers[1]["stdout"] == "['main.py'] main.py new mine yes\n"
 
 
 @pytest.mark.parametrize("initialize", [0, PRELOAD])
@@ -183,20 +159,98 @@ def test_final_run_after_an_exception():
     assert answer["status"] == 1 and answer["stderr"].startswith("Traceback") and "ValueError: v\n" in answer["stderr"]
 
 
-def test_refresh_makes_copies_differ():
-    # The same seed in both, as two forks of one process would have; only the refreshed run may leave it.
-    plain, refreshed = "print(random.random())", "print(random.random())"
-    answers = run_all("import random; random.seed(1); print(random.random())", "random.seed(1)", plain,
-                      "random.seed(1)", {"code": refreshed, "flags": REFRESH})
-    assert answers[0]["stdout"] == answers[2]["stdout"] != answers[4]["stdout"]
+@pytest.mark.parametrize("initialize", [0, PRELOAD])
+def test_every_final_run_ends_what_it_began(initialize):
+    code = ("import atexit, logging, sys\natexit.register(print, 'at exit')\nclass D:\n    def __del__(self): print('deleted')\n"
+            "d = D()\nlogging.getLogger().addHandler(logging.StreamHandler(sys.stdout))\nprint('end')")
+    answers = run_all(*[{"code": code, "flags": FINAL}] * 3, "print(d, code)", initialize=initialize)
+    assert [answer["stdout"] for answer in answers[:3]] == ["end\nat exit\ndeleted\n"] * 3
+    assert answers[3]["result"]["message"] == "name 'code' is not defined"
 
 
-def test_refresh_forgets_names_and_nodes():
-    code = "import tempfile, uuid; print(tempfile._name_sequence, uuid._node, uuid._last_timestamp)"
-    answers = run_all("import tempfile, uuid; tempfile._get_candidate_names(); uuid.uuid1()",
-                      {"code": code, "flags": REFRESH})
-    assert answers[1]["stdout"] == "None None None\n"
+def test_a_final_run_with_nothing_to_end_leaves_the_next_ones():
+    code = "import atexit; atexit.register(print, 'at exit')"
+    answers = run_all(*({"code": text, "flags": FINAL} for text in ("x = 1", code, "print(x)", code)), initialize=PRELOAD)
+    assert [answer["stdout"] for answer in answers] == ["", "at exit\n", "None\n", "at exit\n"]
 
+
+# ---- files ----
+
+@pytest.mark.parametrize("initialize", [0, PRELOAD])
+def test_programs_work_in_the_folder_that_is_granted(initialize, tmp_path):
+    (tmp_path / "given.txt").write_text("given by the host")
+    (tmp_path / "helper.py").write_text("def name(): return __file__")
+    answers = run_all(
+        "import os; print(os.getcwd(), sorted(os.listdir())); print(open('given.txt').read())",
+        "import helper; print(helper.name())", "open('made.txt', 'w').write('made'); os.mkdir('folder')",
+        {"code": "file = open('folder/kept.txt', 'w'); file.write('not yet flushed')", "flags": FINAL},
+        "import os; print(open('/workspace/made.txt').read(), sorted(os.listdir('/workspace')))",
+        initialize=initialize, workspace=tmp_path)
+    assert [answer["stdout"] for answer in answers] == [
+        "/workspace ['given.txt', 'helper.py']\ngiven by the host\n", "/workspace/helper.py\n", "", "",
+        "made ['__pycache__', 'folder', 'given.txt', 'helper.py', 'made.txt']\n"]
+    assert (tmp_path / "folder" / "kept.txt").read_text() == "not yet flushed"
+
+
+def test_without_a_folder_there_are_no_files_but_its_own():
+    code = ("import json, os\nprint(os.getcwd(), open(json.__file__).readline(), open(os.devnull).read() == '')\n"
+            "open('made.txt', 'w')")
+    answer = run_one(code)
+    assert answer["stdout"].startswith("/ r\"\"\"JSON") and answer["stdout"].endswith("True\n")
+    assert answer["status"] == 1 and answer["result"]["type"] in ("OSError", "FileNotFoundError", "PermissionError")
+
+
+# ---- standard streams ----
+
+@pytest.mark.parametrize("initialize", [0, PRELOAD])
+def test_every_run_has_its_own_standard_input(initialize):
+    """What a program left unread, and that it came to the end, is nothing to the next one."""
+    stdin = "first {0}\r\nsecond {0}\nthird {0}"
+    codes = ["print(input())", "import sys; print(repr(sys.stdin.readline()), sys.stdin.read())", "import sys; sys.stdin.close()",
+             "import sys; print(list(sys.stdin), sys.stdin is sys.__stdin__)", "input(); input(); input(); input()", "print(input())"]
+    answers = run_all(*({"code": code, "stdin": stdin.format(i)} for i, code in enumerate(codes)), initialize=initialize)
+    assert [answer["stdout"] for answer in answers] == [
+        "first 0\r\n", "'first 1\\r\\n' second 1\nthird 1\n", "",
+        "['first 3\\r\\n', 'second 3\\n', 'third 3'] True\n", "", "first 5\r\n"]
+    assert answers[4]["result"]["type"] == "EOFError"
+
+
+def test_standard_input_is_of_the_same_kind_in_every_run():
+    code = ("import sys; s = sys.stdin; print(s, s.name, s.mode, s.encoding, s.errors, s.line_buffering, s.write_through,"
+            " s.buffer, s.buffer.raw, s.fileno(), type(s))")
+    answers = run_all(code, code, code)
+    assert answers[0]["stdout"] == answers[1]["stdout"] == answers[2]["stdout"]
+    assert answers[0]["stdout"].startswith("<_io.TextIOWrapper name='<stdin>' mode='r' encoding='utf-8'> ")
+
+
+def test_standard_input_that_a_program_put_there_stays():
+    answers = run_all("import io, sys; sys.stdin = io.StringIO('mine\\nmine too')", {"code": "print(input())", "stdin": "other"},
+                      {"code": "print(input()); sys.stdin = sys.__stdin__", "stdin": "other"},
+                      {"code": "print(input())", "stdin": "other"})
+    assert [answer["stdout"] for answer in answers] == ["", "mine\n", "mine too\n", "other\n"]
+
+
+@pytest.mark.parametrize("initialize", [0, PRELOAD])
+@pytest.mark.parametrize("closing", ["open(0).read()", "import os; os.close(0)"])
+def test_programs_run_on_when_one_has_closed_descriptor_0(closing, initialize):
+    answers = run_all(closing, "print('alive')", "import sys; print(sys.stdin.closed)", initialize=initialize)
+    assert [(answer["status"], answer["stdout"]) for answer in answers] == [(0, ""), (0, "alive\n"), (0, "False\n")]
+
+
+@pytest.mark.parametrize(("initialize", "flags", "stdout"), [
+    (0, 0, ""), (0, LINE_BUFFERED, "line\n"), (UNBUFFERED, 0, "line\npart"), (UNBUFFERED | PRELOAD, 0, "line\npart")])
+def test_what_is_written_when_the_program_goes_without_a_word(initialize, flags, stdout):
+    answer = run_one("import os, sys; print('line'); print('part', end=''); os._exit(3)", initialize=initialize, flags=flags)
+    assert (answer["status"], answer["stdout"]) == ({"left": 3}, stdout)
+
+
+def test_unbuffered_output_keeps_its_order():
+    code = "import sys\nfor i in range(3):\n    print(i, end=' ')\n    sys.stderr.write('.')\nsys.stdout.buffer.write(b'bytes ')\nprint('é')"
+    answer = run_one(code, initialize=UNBUFFERED)
+    assert (answer["status"], answer["stdout"], answer["stderr"]) == (0, "0 1 2 bytes é\n", "...")
+
+
+# ---- programs that break things ----
 
 @pytest.mark.parametrize("sabotage", [
     "import sys; sys.stdout = sys.stderr = None",
@@ -267,7 +321,9 @@ def test_out_of_memory_is_an_exception():
     b"", b"\0", struct.pack("<II", 1, 4), struct.pack("<II", 2, 0xFFFFFFFF) + b"x", struct.pack("<II", 99, 0),
     struct.pack("<II", 1, 3) + b"abc" + struct.pack("<II", 2, 0), struct.pack("<II", 2, 0) * 2,
     struct.pack("<II", 2, 0) + struct.pack("<II", 5, 3) + b"NOE", struct.pack("<II", 2, 0) + struct.pack("<II", 5, 2) + b"=x",
-    struct.pack("<II", 2, 0) + struct.pack("<II", 3, 0),
+    struct.pack("<II", 2, 0) + struct.pack("<II", 3, 0), struct.pack("<II", 2, 0) + struct.pack("<III", 1, 4, 0) * 2,
+    struct.pack("<II", 2, 0) + (struct.pack("<II", 3, 1) + b"a") * 2, struct.pack("<II", 2, 0) + struct.pack("<II", 3, 1) + b"\0",
+    struct.pack("<II", 2, 0) + struct.pack("<II", 5, 4) + b"A=\0b", struct.pack("<II", 2, 0) + b"\1\0\0",
 ])
 def test_malformed_requests(raw):
     answer, after = run_all({"raw": raw.hex()}, "print('alive')")
@@ -283,7 +339,8 @@ def test_running_before_initialising_is_refused():
             "store = wasmtime.Store(engine); wasi = wasmtime.WasiConfig(); wasi.inherit_stderr(); store.set_wasi(wasi)\n"
             "linker = wasmtime.Linker(engine); linker.define_wasi()\n"
             "e = linker.instantiate(store, wasmtime.Module.from_file(engine, sys.argv[1])).exports(store)\n"
-            "print(e['shannon_run'](store, 0, 0), e['shannon_result_size'](store))\n"), interpreter_path()],
+            "print(e['shannon_run'](store, 0, 0), e['shannon_result_size'](store), e['shannon_refresh'](store))\n"),
+         interpreter_path()],
         capture_output=True, text=True, timeout=TIMEOUT, check=False)
-    assert (done.returncode, done.stdout) == (0, f"{MALFORMED} 0\n")
+    assert (done.returncode, done.stdout) == (0, f"{MALFORMED} 0 1\n")
     assert "before shannon_initialize" in done.stderr

@@ -84,6 +84,15 @@ def test_environment(runtime):
     assert run_command(runtime, "-c", code, options=options).stdout == first.stdout
 
 
+def test_random_numbers_differ_from_run_to_run(runtime):
+    code = ("import os, random, secrets, sqlite3, tempfile, uuid\n"
+            "print(random.random(), secrets.token_hex(), os.urandom(8), uuid.uuid1(), uuid.uuid4(), hash('x'),\n"
+            "      next(tempfile._get_candidate_names()), *sqlite3.connect(':memory:').execute('select random()'), sep='\\n')")
+    first, second = (run_command(runtime, "-c", code).stdout.splitlines() for _ in range(2))
+    assert len(first) == len(second) == 8
+    assert [a for a, b in zip(first, second) if a == b] == []
+
+
 def test_large_output_and_input(runtime):
     text = "0123456789abcdef" * 65536
     code = "import sys; data = sys.stdin.read(); sys.stdout.write(data); sys.stderr.write(str(len(data)))"

@@ -90,6 +90,20 @@ def test_an_allowed_folder_is_readable_and_nothing_else(module, shown):
     assert not (shown / "new.txt").exists()
 
 
+def test_files_in_memory(module):
+    code = ("import os, pathlib, tempfile\n"
+            "pathlib.Path('a.txt').write_text('one')\n"
+            "os.makedirs('sub/deep')\n"
+            "os.replace('a.txt', '/workspace/sub/b.txt')\n"
+            "with tempfile.NamedTemporaryFile('w+') as file:\n"
+            "    print(file.name.startswith('/tmp/'), file.write('two'), file.seek(0), file.read())\n"
+            "print(os.listdir('/tmp'), sorted(os.listdir('.')), pathlib.Path('sub/b.txt').read_text())\n")
+    for _ in range(2):
+        done = run(module, "-c", code)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert done.stdout == b"True 3 0 two\n[] ['sub'] one\n"
+
+
 def test_limits_hold(module):
     done = run(module, "--timeout", "1s", "-c", "while True: pass")
     assert done.returncode == 124 and b"Execution timeout" in done.stderr

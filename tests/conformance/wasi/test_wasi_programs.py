@@ -168,9 +168,17 @@ def snapshot(folder):
 
 READ_ONLY = "Read-only file system"
 OUTSIDE = "Capabilities insufficient"
+NOT_THERE = "No such file or directory"
+# A command takes what lies in no folder that it has to be beneath ".", which is /workspace, in memory and empty.
 DENIED = {
-    "open /etc/passwd": OUTSIDE,
-    "list /": OUTSIDE,
+    "open /etc/passwd": NOT_THERE,
+    "open etc/passwd": NOT_THERE,
+    "open ../etc/passwd": OUTSIDE,
+    "open /tmp/../etc/passwd": OUTSIDE,
+    "list /": "0 entries",
+    "list .": "0 entries",
+    "list /etc": NOT_THERE,
+    "list /tmp": "0 entries",
     "open ..": OUTSIDE,
     "open sub/../..": OUTSIDE,
     "open through a link": OUTSIDE,
@@ -189,6 +197,8 @@ DENIED = {
     "rename": READ_ONLY,
     "link": READ_ONLY,
     "symlink": READ_ONLY,
+    "symlink in memory": "Not supported",
+    "symlink out of memory": OUTSIDE,
     "set times": READ_ONLY,
     "shutdown of a socket": "Not supported",
     "receive": "Not supported",
@@ -214,6 +224,82 @@ def test_a_folder_that_does_not_exist_cannot_be_shown(c_program, tmp_path):
     result = run(shannon_command(c_program("files"), tmp_path, folders=[tmp_path / "missing"]))
     assert result.returncode == 125
     assert str(tmp_path / "missing") in result.stderr.decode()
+
+
+SCRATCH_OUTPUT = """\
+/tmp: ./ ../
+.: ./ ../
+notes.txt: 13
+notes.txt: File exists
+/workspace/notes.txt: 5
+notes.txt: <one two three four> 18 of 18
+./notes.txt: <one two three four> 18 of 18
+notes.txt: 3
+/workspace/notes.txt: <ONE two three four> 18 of 18
+notes.txt: 5
+notes.txt: <short> 5 of 5
+/tmp/missing.txt: No such file or directory
+seek: 100000
+write at the end: 3
+pwrite: 6
+pread: 6
+text middle
+pread in a hole: 4
+zero 1
+cut: 0
+lengthen: 0
+pread what was cut: 6
+text mid, zero 1
+size 60000
+remove an open file: 0
+stat: No such file or directory
+read it all the same: 3
+mkdir: 0
+mkdir again: File exists
+mkdir in nothing: No such file or directory
+mkdir deeper: 0
+/tmp/a/b/file: 7
+/tmp/a: ./ ../ b/
+rmdir of a full one: Directory not empty
+rmdir of a file: Not a directory
+move a file: 0
+moved: <content> 7 of 7
+move over a file: 0
+notes.txt: <content> 7 of 7
+move a folder: 0
+sub/inner.txt: 5
+move a folder over a full one: Directory not empty
+move a file over a folder: Is a directory
+move a folder into itself: Invalid argument
+move what is not there: No such file or directory
+open a folder for writing: Is a directory
+open a file as a folder: Not a directory
+a file in a file: Not a directory
+.: ./ ../ notes.txt sub/
+/workspace/sub: ./ ../ inner.txt
+/tmp: ./ ../ a/
+unlink: 0
+rmdir: 0
+rmdir again: No such file or directory
+rmdir: 0
+/workspace: ./ ../ notes.txt
+"""
+
+
+def test_files_are_made_changed_moved_and_removed(runtime, c_program):
+    result = run(runtime(c_program("scratch")))
+    assert result.stdout.decode() == SCRATCH_OUTPUT
+    assert (result.stderr, result.returncode) == (b"", 0)
+
+
+def test_files_in_memory_are_the_runs_own(c_program, tmp_path):
+    """Each run begins with empty folders, and the host's folder of the same name sees nothing of it."""
+    module = c_program("scratch")
+    for _ in range(2):
+        result = subprocess.run(shannon_command(module), cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                check=True, timeout=LIMIT_SECONDS)
+        assert result.stdout.decode() == SCRATCH_OUTPUT
+    assert list(tmp_path.iterdir()) == []
 
 
 # ---- time and chance ----

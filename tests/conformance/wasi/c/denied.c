@@ -14,6 +14,21 @@ static void tell(const char *what, int result)
     printf("%s: %s\n", what, result >= 0 ? "DONE" : strerror(reason));
 }
 
+/* How many entries a folder has beside "." and "..". */
+static void count(const char *what, const char *path)
+{
+    DIR *folder = opendir(path);
+    int entries = 0;
+    if (folder == NULL) {
+        tell(what, -1);
+        return;
+    }
+    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder))
+        entries += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+    printf("%s: %d entries\n", what, entries);
+    closedir(folder);
+}
+
 static const char *in(const char *folder, const char *name)
 {
     static char paths[2][1024];
@@ -29,7 +44,13 @@ int main(int argc, char **argv)
         return 2;
     const char *folder = argv[1];
     tell("open /etc/passwd", open("/etc/passwd", O_RDONLY));
-    tell("list /", opendir("/") == NULL ? -1 : 0);
+    tell("open etc/passwd", open("etc/passwd", O_RDONLY));
+    tell("open ../etc/passwd", open("../etc/passwd", O_RDONLY));
+    tell("open /tmp/../etc/passwd", open("/tmp/../etc/passwd", O_RDONLY));
+    count("list /", "/");
+    count("list .", ".");
+    count("list /etc", "/etc");
+    count("list /tmp", "/tmp");
     tell("open ..", open(in(folder, "../secret.txt"), O_RDONLY));
     tell("open sub/../..", open(in(folder, "sub/../../secret.txt"), O_RDONLY));
     tell("open through a link", open(in(folder, "out/secret.txt"), O_RDONLY));
@@ -48,6 +69,8 @@ int main(int argc, char **argv)
     tell("rename", rename(in(folder, "hello.txt"), in(folder, "other.txt")));
     tell("link", link(in(folder, "hello.txt"), in(folder, "other.txt")));
     tell("symlink", symlink("hello.txt", in(folder, "other.txt")));
+    tell("symlink in memory", symlink("hello.txt", "/tmp/link"));
+    tell("symlink out of memory", symlink("/etc/passwd", "link"));
     tell("set times", utimensat(AT_FDCWD, in(folder, "hello.txt"), NULL, 0));
     tell("shutdown of a socket", shutdown(1, SHUT_RDWR));
     char byte;
