@@ -9,6 +9,7 @@
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 /* How long answers may take to reach their clients when the service stops. */
 #define DRAIN_MS 2000
@@ -51,13 +52,15 @@ static json_t *describe_walls(wall_set walls)
 static void handle_health(struct http_request *request, void *argument)
 {
     struct agent_core *core = argument;
+    const struct session_counts sessions = session_store_counts(core->sessions);
     http_respond_json(request, 200,
-                      json_pack("{s:s, s:s, s:s, s:o, s:o, s:{s:I, s:I}}", "status", "healthy",
-                                "service", "agent-core", "version", SHANNON_VERSION, "interpreters",
-                                interpreter_pool_describe(core->interpreters), "walls",
-                                describe_walls(core->walls), "executions", "running",
+                      json_pack("{s:s, s:s, s:s, s:o, s:o, s:{s:I, s:I}, s:{s:I, s:I}}", "status",
+                                "healthy", "service", "agent-core", "version", SHANNON_VERSION,
+                                "interpreters", interpreter_pool_describe(core->interpreters),
+                                "walls", describe_walls(core->walls), "executions", "running",
                                 (json_int_t)execution_queue_running(core->queue), "waiting",
-                                (json_int_t)execution_queue_waiting(core->queue)));
+                                (json_int_t)execution_queue_waiting(core->queue), "sessions", "all",
+                                (json_int_t)sessions.all, "live", (json_int_t)sessions.live));
 }
 
 static void handle_ready(struct http_request *request, void *argument)
@@ -95,6 +98,7 @@ static void handle_metrics(struct http_request *request, void *argument)
         .dying = guest_child_dying_count(),
         .forks = zygotes.forks,
         .zygote_starts = zygotes.starts,
+        .sessions = session_store_counts(core->sessions),
     };
     if (execution_metrics_append(&core->metrics, &gauges, &text) != 0) {
         http_respond_error(request, 500, ERROR_INTERNAL, NULL, "out of memory");
@@ -173,11 +177,23 @@ static void on_session_free(void *argument)
     execution_queue_go_on(core->queue);
 }
 
+/* A session with a process takes four descriptors, and the usual limit of 1,024 is meant for
+ * programs that use select(2); see getrlimit(2) and systemd.exec(5), LimitNOFILE. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int start(struct agent_core *core, struct error *error)
 {
     const struct config *config = core->config;
     if (check_walls(core, error) != 0)
         return -1;
+    raise_descriptor_limit();
     core->loop = event_loop_new(error);
     if (core->loop == NULL)
         return -1;

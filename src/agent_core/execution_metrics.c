@@ -78,6 +78,18 @@ static int append_gauges(const struct execution_gauges *gauges, struct buffer *t
         {"shannon_guest_process_forks_total", "counter", "Guest processes made.", gauges->forks},
         {"shannon_zygote_starts_total", "counter", "Zygote processes started.",
          gauges->zygote_starts},
+        {"shannon_sessions", "gauge", "Sessions.", gauges->sessions.all},
+        {"shannon_sessions_live", "gauge", "Sessions with a process.", gauges->sessions.live},
+        {"shannon_sessions_unsaved", "gauge", "Sessions whose last state is not on disk.",
+         gauges->sessions.unsaved},
+        {"shannon_session_state_bytes", "gauge", "States of all sessions, unpacked.",
+         gauges->sessions.state_bytes},
+        {"shannon_session_saves_total", "counter", "Sessions written to disk.",
+         gauges->sessions.saves},
+        {"shannon_session_save_failures_total", "counter",
+         "Sessions that could not be written to disk.", gauges->sessions.save_failures},
+        {"shannon_session_restores_total", "counter", "Processes made from a session's state.",
+         gauges->sessions.restores},
     };
     int status = 0;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

@@ -2,6 +2,7 @@
 #ifndef SHANNON_AGENT_CORE_EXECUTION_METRICS_H
 #define SHANNON_AGENT_CORE_EXECUTION_METRICS_H
 
+#include "agent_core/session_store.h"
 #include "base/buffer.h"
 #include "base/error.h"
 #include "sandbox/execution.h"
@@ -30,6 +31,7 @@ struct execution_gauges {
     size_t dying;
     uint64_t forks; /* ever */
     uint64_t zygote_starts;
+    struct session_counts sessions;
 };
 
 /* Counts an execution that ended; `result` NULL: none ran, for a reason of `kind`. */

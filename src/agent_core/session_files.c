@@ -1,4 +1,5 @@
-/* Sessions on disk. Invariant: a file with a final name is whole and has reached the disk. */
+/* Sessions on disk. Invariant: a file with a final name is whole, and, if that was asked for, was
+ * on the disk before it got the name. */
 #include "agent_core/session_files.h"
 
 #include "base/buffer.h"
@@ -12,7 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -22,6 +25,8 @@
 #define NAME_SIZE 96
 #define PACKING_LEVEL 1
 #define PIECE ((size_t)128 << 10)
+#define LOCK_PATIENCE_MS 2000
+#define LOCK_PAUSE_MS 20
 
 struct session_files {
     int folder;
@@ -73,6 +78,21 @@ static int make_folders(char *path)
     return mkdir(path, 0700) == 0 || errno == EEXIST ? 0 : -1;
 }
 
+/* The lock goes with the last process that has the folder open. One that was writing when its
+ * service was killed ends a moment later. */
+static int lock_folder(int folder)
+{
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000000L};
+    for (int waited = 0; waited < LOCK_PATIENCE_MS; waited += LOCK_PAUSE_MS) {
+        if (flock(folder, LOCK_EX | LOCK_NB) == 0)
+            return 0;
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return -1;
+        (void)nanosleep(&pause, NULL);
+    }
+    return -1;
+}
+
 struct session_files *session_files_open(const char *path, struct error *error)
 {
     struct stat status;
@@ -89,6 +109,11 @@ struct session_files *session_files_open(const char *path, struct error *error)
     if (files->folder < 0 || fstat(files->folder, &status) != 0)
         error_set_errno(error, ERROR_INTERNAL, errno,
                         "cannot use the folder of saved sessions %s (sessions.directory)", path);
+    else if (lock_folder(files->folder) != 0)
+        error_set(error, ERROR_INTERNAL,
+                  "the folder of saved sessions %s is another service's: give each its own "
+                  "(sessions.directory)",
+                  path);
     else if (status.st_uid != geteuid() || (status.st_mode & 022) != 0)
         error_set(error, ERROR_INTERNAL,
                   "the folder of saved sessions %s must belong to this user and be writable by "
@@ -153,9 +178,9 @@ static int write_bytes(const struct writer *writer, const void *bytes, size_t si
 }
 
 /* Gives the file its name, or (`result` not 0) removes it. */
-static int end(struct writer *writer, int result, struct error *error)
+static int end(struct writer *writer, bool durable, int result, struct error *error)
 {
-    if (result == 0 && fsync(writer->fd) != 0)
+    if (result == 0 && durable && fsync(writer->fd) != 0)
         result = error_set_errno(error, ERROR_INTERNAL, errno, "cannot write %s", writer->name);
     (void)close(writer->fd);
     if (result == 0 &&
@@ -163,7 +188,7 @@ static int end(struct writer *writer, int result, struct error *error)
         result = error_set_errno(error, ERROR_INTERNAL, errno, "cannot rename %s", writer->name);
     if (result != 0)
         (void)unlinkat(writer->folder, writer->temporary, 0);
-    else
+    else if (durable)
         (void)fsync(writer->folder);
     return result;
 }
@@ -251,7 +276,7 @@ static int pack(const struct writer *writer, struct packer *packer, int state, s
 }
 
 static int write_session(const struct session_files *files, const struct session_record *record,
-                         int state, struct error *error)
+                         int state, bool durable, struct error *error)
 {
     struct writer writer;
     char name[NAME_SIZE];
@@ -263,7 +288,7 @@ static int write_session(const struct session_files *files, const struct session
     if (result == 0) {
         if (write_head(&writer, record, error) != 0 || pack(&writer, packer, state, error) != 0)
             result = -1;
-        result = end(&writer, result, error);
+        result = end(&writer, durable, result, error);
     }
     (void)ZSTD_freeCCtx(packer->context);
     free(packer);
@@ -292,7 +317,7 @@ static int copy_image(const struct writer *writer, int image, struct error *erro
 }
 
 static int write_image(const struct session_files *files, const uint8_t id[MEMORY_IMAGE_ID_SIZE],
-                       int image, struct error *error)
+                       int image, bool durable, struct error *error)
 {
     struct writer writer;
     char name[NAME_SIZE];
@@ -301,16 +326,23 @@ static int write_image(const struct session_files *files, const uint8_t id[MEMOR
         return 0;
     if (begin(&writer, files->folder, name, error) != 0)
         return -1;
-    return end(&writer, copy_image(&writer, image, error), error);
+    return end(&writer, durable, copy_image(&writer, image, error), error);
 }
 
 int session_files_write(const struct session_files *files, const struct session_record *record,
-                        int state, int image, struct error *error)
+                        int state, int image, bool durable, struct error *error)
 {
     /* The image first: a session without it could not be brought back. */
-    if (write_image(files, record->image, image, error) != 0)
+    if (write_image(files, record->image, image, durable, error) != 0)
         return -1;
-    return write_session(files, record, state, error);
+    return write_session(files, record, state, durable, error);
+}
+
+int session_files_sync(const struct session_files *files, struct error *error)
+{
+    if (syncfs(files->folder) == 0)
+        return 0;
+    return error_set_errno(error, ERROR_INTERNAL, errno, "cannot write to the disk");
 }
 
 /* ---- reading ---- */

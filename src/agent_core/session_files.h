@@ -33,9 +33,13 @@ void session_files_scan(struct session_files *files,
                         void *argument);
 
 /* Writes a session: its state from `state` (raw or packed) and, unless it is there already, its
- * image from `image`. Blocks for as long as packing and the disk take. ERROR_INTERNAL. */
+ * image from `image`. Blocks for as long as packing takes and, if `durable`, until it has reached
+ * the disk. ERROR_INTERNAL. */
 int session_files_write(const struct session_files *files, const struct session_record *record,
-                        int state, int image, struct error *error);
+                        int state, int image, bool durable, struct error *error);
+
+/* Blocks until all that was written has reached the disk. -1 with ERROR_INTERNAL. */
+int session_files_sync(const struct session_files *files, struct error *error);
 
 /* Opens the saved state of the session `id`; the descriptor's position is where the state begins.
  * `record` gets what the file says. -1 with ERROR_INVALID_REQUEST when the file is damaged,

@@ -23,6 +23,8 @@
 
 /* Processes that pack and write at the same time. */
 #define WRITERS_MAXIMUM 2
+/* After a failure, which the next one may well share, nothing is written for so long. */
+#define SAVE_PAUSE_MS 10000
 #define SWEEP_MINIMUM_MS 50
 #define SWEEP_MAXIMUM_MS 2000
 
@@ -57,6 +59,8 @@ struct session_store {
     size_t writers;
     struct event *sweep;
     uint64_t saves;
+    uint64_t save_failures;
+    int64_t save_failed_ms; /* the last of them */
     uint64_t restores;
     void (*freed)(void *argument);
     void *freed_argument;
@@ -472,7 +476,7 @@ static int write_session(void *argument, struct error *error)
 {
     struct session *session = argument;
     return session_files_write(session->store->files, &session->record, session->state,
-                               session->image->fd, error) == 0
+                               session->image->fd, true, error) == 0
                ? 0
                : 1;
 }
@@ -486,6 +490,8 @@ static void on_written(void *argument, const struct error *error)
     if (error->kind != ERROR_OK) {
         LOG(LOG_ERROR, "a session cannot be saved", log_text("session_id", session->record.id),
             log_text("error", error->message));
+        store->save_failures++;
+        store->save_failed_ms = now_ms();
     } else {
         store->saves++;
         session->on_disk = true;
@@ -523,7 +529,7 @@ static void rest(struct session *session)
 {
     struct session_store *store = session->store;
     if (session->unsaved && store->files != NULL) {
-        if (store->writers < WRITERS_MAXIMUM)
+        if (store->writers < WRITERS_MAXIMUM && now_ms() - store->save_failed_ms >= SAVE_PAUSE_MS)
             start_writer(session);
         return;
     }
@@ -555,24 +561,94 @@ static void on_sweep(evutil_socket_t fd, short what, void *argument)
     }
 }
 
+/* ---- the end ---- */
+
+static bool is_to_be_written(const struct session *session)
+{
+    return session->unsaved && !session->deleted && session->store->files != NULL;
+}
+
+static int write_all(void *argument, struct error *error)
+{
+    struct session_store *store = argument;
+    struct session *session;
+    int status = 0;
+    TAILQ_FOREACH(session, &store->sessions, link)
+    {
+        if (is_to_be_written(session) &&
+            session_files_write(store->files, &session->record, session->state, session->image->fd,
+                                false, error) != 0)
+            status = 1;
+    }
+    return status == 0 && session_files_sync(store->files, error) == 0 ? 0 : 1;
+}
+
+static void on_all_written(void *argument, const struct error *error)
+{
+    struct session_store *store = argument;
+    struct session *session;
+    if (error->kind != ERROR_OK) {
+        LOG(LOG_ERROR, "not all sessions could be saved", log_text("error", error->message));
+        return;
+    }
+    TAILQ_FOREACH(session, &store->sessions, link)
+    {
+        if (!is_to_be_written(session))
+            continue;
+        session->on_disk = true;
+        session->unsaved = false;
+        store->saves++;
+    }
+}
+
+/* In one process for all of them, and one wait for the disk. */
+static void save_all(struct session_store *store)
+{
+    struct error error = ERROR_NONE;
+    struct session *session;
+    size_t count = 0;
+    int *descriptors = calloc(2 * store->count + 1, sizeof(*descriptors));
+    TAILQ_FOREACH(session, &store->sessions, link)
+    {
+        if (descriptors == NULL || !is_to_be_written(session))
+            continue;
+        descriptors[count++] = session->state;
+        descriptors[count++] = session->image->fd;
+    }
+    if (count > 0) {
+        descriptors[count++] = session_files_folder(store->files);
+        const struct background_work work = {
+            .work = write_all,
+            .done = on_all_written,
+            .argument = store,
+            .descriptors = descriptors,
+            .descriptor_count = count,
+            .urgent = true,
+        };
+        struct background *writer = background_start(store->loop, &work, &error);
+        if (writer != NULL)
+            background_wait(writer);
+        else
+            LOG(LOG_ERROR, "sessions cannot be saved", log_text("error", error.message));
+    }
+    free(descriptors);
+}
+
 void session_store_stop(struct session_store *store)
 {
     struct session *session;
+    struct session *next;
     size_t unsaved = 0;
     (void)event_del(store->sweep);
-    TAILQ_FOREACH(session, &store->sessions, link)
-    end_process(session);
-    TAILQ_FOREACH(session, &store->sessions, link)
-    {
+    for (session = TAILQ_FIRST(&store->sessions); session != NULL; session = next) {
+        next = TAILQ_NEXT(session, link);
+        end_process(session);
         if (session->writer != NULL)
-            background_wait(session->writer);
-        if (session->unsaved && store->files != NULL && !session->deleted) {
-            start_writer(session);
-            if (session->writer != NULL)
-                background_wait(session->writer);
-        }
-        unsaved += session->unsaved ? 1 : 0;
+            background_wait(session->writer); /* which may free it */
     }
+    save_all(store);
+    TAILQ_FOREACH(session, &store->sessions, link)
+    unsaved += session->unsaved && !session->deleted ? 1 : 0;
     if (unsaved > 0)
         LOG(LOG_WARNING, "sessions are lost with this process",
             log_number("count", (int64_t)unsaved));
@@ -717,7 +793,11 @@ json_t *session_store_describe(const struct session_store *store)
 struct session_counts session_store_counts(const struct session_store *store)
 {
     struct session_counts counts = {
-        .live = store->live, .saves = store->saves, .restores = store->restores};
+        .live = store->live,
+        .saves = store->saves,
+        .save_failures = store->save_failures,
+        .restores = store->restores,
+    };
     const struct session *session;
     TAILQ_FOREACH(session, &store->sessions, link)
     {

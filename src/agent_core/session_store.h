@@ -75,9 +75,10 @@ json_t *session_store_describe(const struct session_store *store);
 
 struct session_counts {
     size_t all;
-    size_t live;          /* with a process */
-    size_t unsaved;       /* whose last state is not on disk */
-    uint64_t saves;       /* to disk, ever */
+    size_t live;    /* with a process */
+    size_t unsaved; /* whose last state is not on disk */
+    uint64_t saves; /* to disk, ever */
+    uint64_t save_failures;
     uint64_t restores;    /* processes made from a state, ever */
     uint64_t state_bytes; /* of all states */
 };

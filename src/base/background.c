@@ -58,8 +58,8 @@ static _Noreturn void work(const struct background_work *work, int pipe, pid_t p
     memcpy(kept, work->descriptors, work->descriptor_count * sizeof(*kept));
     kept[work->descriptor_count] = pipe;
     close_others(kept, work->descriptor_count + 1);
-    /* Requests come first. */
-    (void)setpriority(PRIO_PROCESS, 0, 10);
+    if (!work->urgent)
+        (void)setpriority(PRIO_PROCESS, 0, 10);
     int status = work->work(work->argument, &error);
     if (status != 0)
         error_set(&error, ERROR_INTERNAL, "work in the background failed with status %d", status);

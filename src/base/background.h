@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct event_base;
@@ -20,6 +21,7 @@ struct background_work {
     void *argument;
     const int *descriptors; /* that the work needs; all others are closed, but for 0, 1 and 2 */
     size_t descriptor_count;
+    bool urgent; /* somebody waits for it; otherwise all else goes first */
 };
 
 /* Starts the work, which is copied. NULL with ERROR_INTERNAL when no process can be had. */

@@ -26,6 +26,9 @@ struct event_base *zygote_loop(const struct zygote *zygote);
  * an error when none can be had (neither is then called). */
 int zygote_ask(struct zygote *zygote, struct execution_waiter *waiter, struct error *error);
 
+/* An execution that had a process of the zygote's is over: it is time to fork others. */
+void zygote_run_ended(struct zygote *zygote);
+
 /* Takes back what zygote_ask asked for. */
 void zygote_forget(struct zygote *zygote, struct execution_waiter *waiter);
 
@@ -35,6 +38,10 @@ void zygote_suspect(struct zygote *zygote);
 
 /* The same of a session's process; execution_refused comes as well when it cannot be had. */
 void session_process_ask(struct session_process *process, struct execution_waiter *waiter);
+/* In place of the process that it gave, which died before the run began: another one. -1 with an
+ * error: there is none, and nothing is awaited. */
+int session_process_renew(struct session_process *process, struct execution_waiter *waiter,
+                          struct error *error);
 void session_process_forget(struct session_process *process, struct execution_waiter *waiter);
 struct zygote *session_process_zygote(const struct session_process *process);
 

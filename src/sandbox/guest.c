@@ -21,10 +21,42 @@
 /* Of a reactor; see interpreters/cpython/guest/reactor.c. */
 #define WORKING_FOLDER "/workspace"
 
+/* What every program does. It leaves nothing that another could see. */
+#define SHORT_PROGRAM "print(1)\n1"
+
+/* The functions of a reactor, in the order of shannon_guest.h. */
+enum reactor_function {
+    ABI_VERSION,
+    INITIALIZE,
+    REFRESH,
+    INTERRUPT_WORDS,
+    ALLOCATE,
+    RUN,
+    RESULT_ADDRESS,
+    RESULT_SIZE,
+    REACTOR_FUNCTION_COUNT
+};
+
+static const struct {
+    const char *name;
+    size_t parameter_count;
+} reactor_functions[REACTOR_FUNCTION_COUNT] = {
+    [ABI_VERSION] = {"shannon_abi_version", 0},
+    [INITIALIZE] = {"shannon_initialize", 1},
+    [REFRESH] = {"shannon_refresh", 0},
+    [INTERRUPT_WORDS] = {"shannon_interrupt_words", 0},
+    [ALLOCATE] = {"shannon_allocate", 1},
+    [RUN] = {"shannon_run", 2},
+    [RESULT_ADDRESS] = {"shannon_result_address", 0},
+    [RESULT_SIZE] = {"shannon_result_size", 0},
+};
+
 struct guest {
     struct wasi_host *wasi;
     struct guest_instance *instance;
     bool reactor;
+    const struct guest_export *functions[REACTOR_FUNCTION_COUNT]; /* if it is one */
+    const struct guest_export *start;                             /* `_start`, or NULL */
     bool instantiated;
     /* Where to write to interrupt a program; checked when the reactor was initialised. */
     volatile uint32_t *interrupt_words[SHANNON_INTERRUPT_WORDS_MAXIMUM];
@@ -86,16 +118,17 @@ static int grant_all(struct guest *guest, const struct guest_options *options, s
     return 0;
 }
 
-static bool has_reactor_exports(const struct guest_instance *instance)
+/* Whether the module has all functions of a reactor. */
+static bool find_functions(struct guest *guest)
 {
-    return guest_instance_exports(instance, "shannon_abi_version", 0) &&
-           guest_instance_exports(instance, "shannon_initialize", 1) &&
-           guest_instance_exports(instance, "shannon_refresh", 0) &&
-           guest_instance_exports(instance, "shannon_interrupt_words", 0) &&
-           guest_instance_exports(instance, "shannon_allocate", 1) &&
-           guest_instance_exports(instance, "shannon_run", 2) &&
-           guest_instance_exports(instance, "shannon_result_address", 0) &&
-           guest_instance_exports(instance, "shannon_result_size", 0);
+    bool found = true;
+    for (size_t i = 0; i < REACTOR_FUNCTION_COUNT; i++) {
+        guest->functions[i] = guest_instance_find(guest->instance, reactor_functions[i].name,
+                                                  reactor_functions[i].parameter_count);
+        found = found && guest->functions[i] != NULL;
+    }
+    guest->start = guest_instance_find(guest->instance, "_start", 0);
+    return found;
 }
 
 int guest_prepare(const struct guest_options *options, struct buffer *object_path,
@@ -117,10 +150,10 @@ struct guest *guest_load(const struct guest_options *options, const char *object
     guest->instance = guest_instance_load(object_path, wasi_preview1_imports, guest->wasi, error);
     if (guest->instance == NULL)
         return NULL;
-    guest->reactor = has_reactor_exports(guest->instance);
+    guest->reactor = find_functions(guest);
     if (grant_all(guest, options, error) != 0)
         return NULL;
-    if (!guest->reactor && !guest_instance_exports(guest->instance, "_start", 0)) {
+    if (!guest->reactor && guest->start == NULL) {
         error_set(error, ERROR_INVALID_REQUEST,
                   "%s exports no _start function, so it is not a WASI command", options->wasm_path);
         return NULL;
@@ -188,8 +221,10 @@ int guest_capture(struct guest *guest, struct error *error)
 
 /* ---- calls into the guest ---- */
 
-static int call_failed(const char *name, const struct guest_outcome *outcome, struct error *error)
+static int call_failed(enum reactor_function function, const struct guest_outcome *outcome,
+                       struct error *error)
 {
+    const char *name = reactor_functions[function].name;
     if (outcome->ending == GUEST_TRAPPED)
         return error_set(error, ERROR_INTERNAL, "the interpreter's %s trapped: %s", name,
                          trap_name(outcome->trap));
@@ -198,12 +233,12 @@ static int call_failed(const char *name, const struct guest_outcome *outcome, st
 }
 
 /* Calls one of the reactor's own functions, which are expected to return. */
-static int call_reactor(struct guest *guest, const char *name, const uint32_t *arguments,
-                        size_t count, uint32_t *result, struct error *error)
+static int call_reactor(struct guest *guest, enum reactor_function function,
+                        const uint32_t *arguments, uint32_t *result, struct error *error)
 {
     struct guest_outcome outcome =
-        guest_instance_call(guest->instance, name, arguments, count, result);
-    return outcome.ending == GUEST_RETURNED ? 0 : call_failed(name, &outcome, error);
+        guest_instance_call(guest->functions[function], arguments, result);
+    return outcome.ending == GUEST_RETURNED ? 0 : call_failed(function, &outcome, error);
 }
 
 static int instantiate(struct guest *guest, uint64_t memory_limit, struct error *error)
@@ -221,7 +256,7 @@ static int take_interrupt_words(struct guest *guest, struct error *error)
     const struct linear_memory *memory = guest_instance_memory(guest->instance);
     uint32_t address = 0;
     struct shannon_interrupt_words words;
-    if (call_reactor(guest, "shannon_interrupt_words", NULL, 0, &address, error) != 0)
+    if (call_reactor(guest, INTERRUPT_WORDS, NULL, &address, error) != 0)
         return -1;
     const void *place = linear_memory_at(memory, address, sizeof(words));
     if (place == NULL)
@@ -249,7 +284,7 @@ int guest_initialize(struct guest *guest, uint32_t flags, uint64_t memory_limit,
     if (!guest->reactor)
         return 0;
     if (instantiate(guest, memory_limit, error) != 0 ||
-        call_reactor(guest, "shannon_abi_version", NULL, 0, &version, error) != 0)
+        call_reactor(guest, ABI_VERSION, NULL, &version, error) != 0)
         return -1;
     if (version != SHANNON_ABI_VERSION)
         return error_set(error, ERROR_INVALID_REQUEST,
@@ -257,7 +292,7 @@ int guest_initialize(struct guest *guest, uint32_t flags, uint64_t memory_limit,
                          "version %u. Build the interpreter again with `make interpreter`",
                          version, SHANNON_ABI_VERSION);
     guest_output_begin(INITIAL_OUTPUT_MAX, false);
-    int result = call_reactor(guest, "shannon_initialize", &flags, 1, &status, error);
+    int result = call_reactor(guest, INITIALIZE, &flags, &status, error);
     char said[INITIAL_OUTPUT_MAX + 1];
     guest_output_take(said, sizeof(said));
     if (result != 0)
@@ -273,7 +308,7 @@ int guest_refresh(struct guest *guest, struct error *error)
     uint32_t status = 1;
     if (!guest->reactor)
         return 0;
-    if (call_reactor(guest, "shannon_refresh", NULL, 0, &status, error) != 0)
+    if (call_reactor(guest, REFRESH, NULL, &status, error) != 0)
         return -1;
     if (status != 0)
         return error_set(error, ERROR_INTERNAL,
@@ -303,8 +338,8 @@ static void fill_records(struct guest *guest, struct run_report *report)
 {
     uint32_t address = 0;
     uint32_t size = 0;
-    if (call_reactor(guest, "shannon_result_address", NULL, 0, &address, NULL) != 0 ||
-        call_reactor(guest, "shannon_result_size", NULL, 0, &size, NULL) != 0)
+    if (call_reactor(guest, RESULT_ADDRESS, NULL, &address, NULL) != 0 ||
+        call_reactor(guest, RESULT_SIZE, NULL, &size, NULL) != 0)
         return;
     const void *records = linear_memory_at(guest_instance_memory(guest->instance), address, size);
     if (records == NULL || size > RUN_REPORT_RECORDS_MAX)
@@ -320,9 +355,9 @@ static int run_reactor(struct guest *guest, const struct run_request *request,
     uint32_t size = request->head.records_size;
     uint32_t arguments[2] = {0, size};
     struct guest_outcome outcome =
-        guest_instance_call(guest->instance, "shannon_allocate", &size, 1, &arguments[0]);
+        guest_instance_call(guest->functions[ALLOCATE], &size, &arguments[0]);
     if (outcome.ending != GUEST_RETURNED)
-        return call_failed("shannon_allocate", &outcome, error);
+        return call_failed(ALLOCATE, &outcome, error);
     void *place = linear_memory_at(memory, arguments[0], size);
     if (arguments[0] == 0 || place == NULL)
         return error_set(error, ERROR_MEMORY_LIMIT,
@@ -330,7 +365,7 @@ static int run_reactor(struct guest *guest, const struct run_request *request,
                          "wasi.memory_limit_bytes (or --memory)");
     memcpy(place, request->records, size);
     uint32_t status = 0;
-    outcome = guest_instance_call(guest->instance, "shannon_run", arguments, 2, &status);
+    outcome = guest_instance_call(guest->functions[RUN], arguments, &status);
     fill_report(guest, &outcome, report);
     if (outcome.ending == GUEST_RETURNED) {
         report->outcome.exit_code = status;
@@ -339,30 +374,31 @@ static int run_reactor(struct guest *guest, const struct run_request *request,
     return 0;
 }
 
-/* Runs a program in a reactor for what it does to the process's pages. */
-static int rehearse(struct guest *guest, const char *program, uint32_t flags, struct error *error)
+/* Runs a program in a reactor for what it does to the process's pages and caches: the way it goes
+ * in guest_run, but for its output and its result. */
+static int rehearse(struct guest *guest, const char *program, struct error *error)
 {
+    const uint32_t flags = SHANNON_RUN_FINAL | SHANNON_RUN_VALUE;
     struct {
         struct shannon_record flags_head;
         uint32_t flags;
         struct shannon_record code_head;
-        char code[32];
-    } request = {
-        .flags_head = {.kind = SHANNON_REQUEST_FLAGS, .length = sizeof(uint32_t)},
+    } head = {
+        .flags_head = {.kind = SHANNON_REQUEST_FLAGS, .length = sizeof(flags)},
         .flags = flags,
         .code_head = {.kind = SHANNON_REQUEST_CODE, .length = (uint32_t)strlen(program)},
     };
-    uint32_t size = (uint32_t)(offsetof(__typeof__(request), code) + strlen(program));
+    uint32_t size = (uint32_t)(sizeof(head) + strlen(program));
     uint32_t arguments[2] = {0, size};
     uint32_t status = 1;
-    memcpy(request.code, program, strlen(program));
-    if (call_reactor(guest, "shannon_allocate", &size, 1, &arguments[0], error) != 0)
+    if (call_reactor(guest, ALLOCATE, &size, &arguments[0], error) != 0)
         return -1;
     uint8_t *place = linear_memory_at(guest_instance_memory(guest->instance), arguments[0], size);
     if (arguments[0] == 0 || place == NULL)
         return error_set(error, ERROR_INTERNAL, "the interpreter has no memory for a rehearsal");
-    memcpy(place, &request, size);
-    if (call_reactor(guest, "shannon_run", arguments, 2, &status, error) != 0)
+    memcpy(place, &head, sizeof(head));
+    memcpy(place + sizeof(head), program, strlen(program));
+    if (call_reactor(guest, RUN, arguments, &status, error) != 0)
         return -1;
     if (status != 0)
         return error_set(error, ERROR_INTERNAL, "the interpreter's rehearsal ended with status %u",
@@ -370,13 +406,13 @@ static int rehearse(struct guest *guest, const char *program, uint32_t flags, st
     return 0;
 }
 
-/* A whole life of a short program, in a process that then ends. */
-static int train(void *argument)
+/* The whole life of a short program. */
+static int run_short_program(void *argument)
 {
     struct guest *guest = argument;
     guest_output_begin(0, false); /* what it prints goes nowhere */
-    return rehearse(guest, "pass", 0, NULL) | guest_refresh(guest, NULL) |
-           rehearse(guest, "print(1)\n1", SHANNON_RUN_FINAL | SHANNON_RUN_VALUE, NULL);
+    return rehearse(guest, SHORT_PROGRAM, NULL) | guest_refresh(guest, NULL) |
+           rehearse(guest, SHORT_PROGRAM, NULL);
 }
 
 int guest_share(struct guest *guest, const struct lockdown *lockdown, int *image,
@@ -388,16 +424,20 @@ int guest_share(struct guest *guest, const struct lockdown *lockdown, int *image
     *image = guest_instance_share(guest->instance, error);
     if (*image < 0)
         return -1;
-    guest_pages_learn(guest_instance_memory(guest->instance), lockdown, train, guest);
+    guest_pages_learn(guest_instance_memory(guest->instance), *image, lockdown, run_short_program,
+                      guest);
     return 0;
 }
 
-int guest_warm(struct guest *guest, struct error *error)
+int guest_warm(struct guest *guest, bool hurry, struct error *error)
 {
     if (!guest->reactor)
         return 0;
     guest_pages_populate(guest_instance_memory(guest->instance));
-    return rehearse(guest, "pass", 0, error);
+    if (hurry)
+        return 0;
+    guest_output_begin(0, false);
+    return rehearse(guest, SHORT_PROGRAM, error);
 }
 
 /* ---- commands ---- */
@@ -407,7 +447,7 @@ static int start_command(struct guest *guest, uint64_t memory_limit, struct run_
 {
     if (instantiate(guest, memory_limit, error) != 0)
         return -1;
-    struct guest_outcome outcome = guest_instance_call(guest->instance, "_start", NULL, 0, NULL);
+    struct guest_outcome outcome = guest_instance_call(guest->start, NULL, NULL);
     fill_report(guest, &outcome, report);
     report->mute = true;
     return 0;
@@ -477,7 +517,7 @@ static int run_command(struct guest *guest, const struct run_request *request,
                        struct run_report *report, struct error *error)
 {
     struct command_line line = {.guest = guest, .error = error};
-    if (!guest_instance_exports(guest->instance, "_start", 0))
+    if (guest->start == NULL)
         return error_set(error, ERROR_INVALID_REQUEST, "the module exports no _start function");
     if (run_request_visit(request, visit_argument, &line) != 0)
         return error_set(error, ERROR_INTERNAL, "a request is damaged");

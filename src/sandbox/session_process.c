@@ -1,5 +1,5 @@
 /* Processes of sessions. Invariant: `child` is this object's own except while an execution has it;
- * `save_fds[saves % 2]` is empty and the next state's, the other holds the last one. */
+ * `save_fds[next]` is empty and the next state's, the other holds the last one, if `saved`. */
 #include "sandbox/session_process.h"
 
 #include "base/log.h"
@@ -7,6 +7,7 @@
 #include "sandbox/zygote_fork.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -17,8 +18,10 @@ struct session_process {
     struct zygote_fork fork;
     struct guest_child *child; /* NULL: not there yet, or with an execution */
     struct memory_image *image;
+    int source_fd; /* the state that it began with, until there is another; -1: none */
     int save_fds[2];
-    unsigned saves;
+    unsigned next;
+    bool saved;
     struct execution_waiter *waiter; /* who waits for the process; at most one */
 };
 
@@ -32,6 +35,8 @@ static void release(struct session_process *process)
         if (process->save_fds[i] >= 0)
             (void)close(process->save_fds[i]);
     }
+    if (process->source_fd >= 0)
+        (void)close(process->source_fd);
     memory_image_unref(process->image);
     free(process);
 }
@@ -125,9 +130,15 @@ void session_process_forget(struct session_process *process, struct execution_wa
 void session_process_saved(struct session_process *process, struct guest_child *child,
                            uint64_t size)
 {
-    int saved = process->save_fds[process->saves % 2];
-    process->saves++;
-    (void)ftruncate(process->save_fds[process->saves % 2], 0);
+    int saved = process->save_fds[process->next];
+    process->next ^= 1;
+    process->saved = true;
+    /* What were left behind the next state would make it a damaged one. */
+    if (ftruncate(process->save_fds[process->next], 0) != 0)
+        LOG(LOG_WARNING, "a session's former state cannot be cleared", log_number("errno", errno));
+    if (process->source_fd >= 0)
+        (void)close(process->source_fd);
+    process->source_fd = -1;
     keep(process, child);
     process->listener.saved(process->listener.argument, saved, size, process->image);
 }
@@ -140,6 +151,35 @@ void session_process_failed(struct session_process *process)
 struct zygote *session_process_zygote(const struct session_process *process)
 {
     return process->zygote;
+}
+
+/* Asks for a process that begins with the last state there is. */
+static int ask_for_process(struct session_process *process, struct error *error)
+{
+    int last = process->saved ? process->save_fds[process->next ^ 1] : process->source_fd;
+    process->fork = (struct zygote_fork){
+        /* It writes its first state to the first of them. */
+        .save_fds = {process->save_fds[process->next], process->save_fds[process->next ^ 1]},
+        .state_fd = last,
+        .image = last < 0 ? NULL : process->image,
+        .given = on_forked,
+        .refused = on_refused,
+        .argument = process,
+    };
+    return zygote_fork_ask(process->zygote, &process->fork, error);
+}
+
+int session_process_renew(struct session_process *process, struct execution_waiter *waiter,
+                          struct error *error)
+{
+    /* A fresh interpreter may come from another zygote than the first one did. */
+    if (!process->saved && process->source_fd < 0)
+        process->image = memory_image_unref(process->image);
+    if (ask_for_process(process, error) != 0)
+        return -1;
+    process->waiter = waiter;
+    waiter->waiting = true;
+    return 0;
 }
 
 /* ---- construction ---- */
@@ -156,28 +196,18 @@ struct session_process *session_process_start(struct zygote *zygote,
     }
     process->zygote = zygote;
     process->listener = *listener;
+    process->source_fd = -1;
     for (size_t i = 0; i < 2; i++)
         process->save_fds[i] = memfd_create("session", MFD_CLOEXEC);
-    if (process->save_fds[0] < 0 || process->save_fds[1] < 0) {
-        error_set_errno(error, ERROR_INTERNAL, errno, "cannot make a session's memory files");
-        release(process);
-        return NULL;
-    }
-    process->fork = (struct zygote_fork){
-        .save_fds = {process->save_fds[0], process->save_fds[1]},
-        .state_fd = -1,
-        .given = on_forked,
-        .refused = on_refused,
-        .argument = process,
-    };
     if (source != NULL) {
         process->image = memory_image_ref(source->image);
-        process->fork.state_fd = source->state_fd;
-        process->fork.image = process->image;
+        process->source_fd = fcntl(source->state_fd, F_DUPFD_CLOEXEC, 0);
     }
-    if (zygote_fork_ask(zygote, &process->fork, error) != 0) {
-        release(process);
-        return NULL;
-    }
-    return process;
+    if (process->save_fds[0] < 0 || process->save_fds[1] < 0 ||
+        (source != NULL && process->source_fd < 0))
+        error_set_errno(error, ERROR_INTERNAL, errno, "cannot make a session's memory files");
+    else if (ask_for_process(process, error) == 0)
+        return process;
+    release(process);
+    return NULL;
 }
