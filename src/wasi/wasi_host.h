@@ -110,7 +110,7 @@ size_t wasi_host_descriptors(const struct wasi_host *host, int *descriptors, siz
 
 /* Grants scratch: two preopens, "/tmp" and "/workspace", that take the next two numbers. They are
  * two folders of one writable file system in memory, empty at first; names can be moved between
- * them. It has no links (notsup).
+ * them. It has no links (perm).
  *
  * `limit_bytes` is the most it may take of the host's memory: the blocks of its files and a fixed
  * sum for each file and folder. At the limit, and where linear memory and scratch together would

@@ -363,6 +363,36 @@ def archives_in_memory():
 
 
 @check_with_scratch
+def touching_a_file_gives_it_the_present_time():
+    import os
+    import pathlib
+    import time
+
+    path = pathlib.Path(SCRATCH) / "touched"
+    path.write_text("x")
+    with path.open("r+") as stream:
+        for touch in (path.touch, lambda: os.utime(path), lambda: os.utime(stream.fileno())):
+            os.utime(path, (1, 2))
+            assert path.stat().st_mtime == 2
+            touch()
+            assert abs(path.stat().st_mtime - time.time()) < 60 and path.stat().st_atime > 1
+    path.unlink()
+
+
+@check
+def outside_of_granted_folders_there_is_nothing():
+    import os
+    import pathlib
+
+    for path in ("/no/such/folder", "/no/such/folder/file"):
+        assert not os.path.exists(path)
+        path = pathlib.Path(path)
+        assert not (path.exists() or path.is_file() or path.is_dir() or path.is_symlink())
+        raises(OSError, path.stat)
+        raises(OSError, path.read_text)
+
+
+@check_with_scratch
 def files_and_temporary_files():
     import os
     import pathlib
