@@ -8,13 +8,14 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 
 import services  # noqa: E402
-from agent_core_service import AgentCore  # noqa: E402
+from agent_core_service import AgentCore, exists  # noqa: E402
 from services import INTERPRETER, ROOT, wait_for  # noqa: E402
 
 MEBIBYTE = 1 << 20
@@ -66,6 +67,11 @@ def processes_of_session():
     return found
 
 
+def exists_not(pids):
+    """Whether all of the processes are gone, soon."""
+    return wait_for(lambda: not any(exists(pid) for pid in pids), 20, "the end of processes")
+
+
 def files_below(folder):
     return sorted((str(path), path.lstat().st_size) for path in Path(folder).rglob("*") if not path.is_dir())
 
@@ -95,6 +101,12 @@ class Target(AgentCore):
             super().__init__(folder, TMPDIR=self.temporary, **settings)
         finally:
             services.PROGRAM = former
+
+    def _port(self):
+        """Also where the log is text."""
+        assert self.process.poll() is None, f"{self.name} ended: {self.text}"
+        found = re.search(r'listening.*port"?[:=]([0-9]+)', self.text)
+        return found and found.group(1)
 
     def gauge(self, name):
         for line in self.call("GET", "/metrics").text.splitlines():
@@ -245,5 +257,5 @@ def raised(answer, *types):
 
 
 __all__ = ["INTERPRETER", "MEBIBYTE", "ROOT", "Outcome", "Target", "attempts_program", "descriptor_count",
-           "files_below", "outcomes", "processes_of_session", "raised", "refused", "resident_bytes", "status_of",
+           "exists_not", "files_below", "outcomes", "processes_of_session", "raised", "refused", "resident_bytes", "status_of",
            "wait_for"]

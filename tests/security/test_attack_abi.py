@@ -378,8 +378,8 @@ def test_descriptors_until_there_are_none(commands):
 
 
 @pytest.mark.parametrize("letter, stream", [("f", "stdout"), ("g", "stderr")])
-def test_a_flood_from_a_module(chosen, letter, stream):
-    """E1 and E2 without Python between: what is over the limit never leaves the process."""
+def test_E02_a_flood_from_a_module(chosen, letter, stream):
+    """Without Python between, which would take an interrupt as the end: what is over the limit never leaves the process."""
     before = resident_bytes(chosen.process.pid)
     answer = chosen.execute(letter, timeout_ms=1000)
     assert answer["status"] == "timeout", answer["status"]
@@ -389,8 +389,15 @@ def test_a_flood_from_a_module(chosen, letter, stream):
     assert resident_bytes(chosen.process.pid) - before < 16 * MEBIBYTE
 
 
-def test_memory_of_a_run_before(chosen):
-    """C9: a run paints all its memory, up to the limit; those after it find nothing of that anywhere in theirs."""
+def test_C07_memory_grows_page_by_page_to_the_limit(chosen):
+    """What is refused is counted as what it is: grow answers -1, and the module ends as it likes."""
+    answer = chosen.execute("p", memory_limit_bytes=64 * MEBIBYTE, timeout_ms=60000)
+    assert answer["status"] == "ok", answer
+    assert 64 * MEBIBYTE - 131072 <= answer["usage"]["peak_memory_bytes"] <= 64 * MEBIBYTE
+
+
+def test_C09_memory_of_a_run_before(chosen):
+    """A run paints all its memory, up to the limit; those after it find nothing of that anywhere in theirs."""
     for _ in range(3):
         painted = chosen.execute("o", memory_limit_bytes=64 * MEBIBYTE, timeout_ms=60000)
         assert painted["exit_code"] == 66, "the control: the run itself finds it"
