@@ -67,6 +67,12 @@ def processes_of_session():
     return found
 
 
+def orphans():
+    """Processes of shannon whose parents are neither of shannon nor this one."""
+    parents = processes_of_session()
+    return [pid for pid, parent in parents.items() if parent not in parents and parent != os.getpid()]
+
+
 def exists_not(pids):
     """Whether all of the processes are gone, soon."""
     return wait_for(lambda: not any(exists(pid) for pid in pids), 20, "the end of processes")
@@ -154,8 +160,17 @@ class Target(AgentCore):
         except ProcessLookupError:
             return False
 
+    def open_files(self):
+        found = []
+        for name in os.listdir(f"/proc/{self.process.pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):
+                found.append(os.readlink(f"/proc/{self.process.pid}/fd/{name}"))
+        return sorted(found)
+
     def inventory(self):
         self.settle()
+        # A zygote that met what nobody can explain is replaced by another, and is there as long as that takes.
+        wait_for(lambda: len(self.zygotes()) == 1, 60, "a single zygote")
         wait_for(lambda: self.sockets() == 0, 20, "the end of the clients' connections")
         zygote = self.zygote()
         return Inventory(
@@ -175,16 +190,12 @@ class Target(AgentCore):
         assert self.process.poll() is None, f"the service ended\n{self.text[-4000:]}"
         self.prove_it_works()
         after = self.inventory()
-        assert after.descriptors == before.descriptors, "descriptors of the service were left open"
+        assert after.descriptors == before.descriptors, f"descriptors of the service were left open: {self.open_files()}"
         assert after.zygote_descriptors == before.zygote_descriptors, "descriptors of the zygote were left open"
         assert after.files == before.files, "files were left behind"
         assert after.resident - before.resident < GROWTH_MAXIMUM, "the service has grown"
         assert after.zygote_resident - before.zygote_resident < GROWTH_MAXIMUM, "the zygote has grown"
-        family = {self.process.pid, *self.children()}
-        parents = processes_of_session()
-        lost = [pid for pid, parent in parents.items()
-                if pid not in family and parent not in parents and parent != os.getpid()]
-        assert lost == [], "processes were left behind"
+        assert orphans() == [], "processes were left behind"
         if internal:
             return
         for line in list(self.log)[before.log:]:
@@ -257,5 +268,5 @@ def raised(answer, *types):
 
 
 __all__ = ["INTERPRETER", "MEBIBYTE", "ROOT", "Outcome", "Target", "attempts_program", "descriptor_count",
-           "exists_not", "files_below", "outcomes", "processes_of_session", "raised", "refused", "resident_bytes", "status_of",
+           "exists_not", "files_below", "orphans", "outcomes", "raised", "refused", "resident_bytes", "status_of",
            "wait_for"]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from attack_support import MEBIBYTE, ROOT, Target, processes_of_session, resident_bytes
+from attack_support import MEBIBYTE, ROOT, Target, orphans, resident_bytes
 
 HERE = Path(__file__).resolve().parent / "wasi_abi"
 SHANNON = Path(os.environ.get("SHANNON", ROOT / "build" / "shannon"))
@@ -85,12 +85,11 @@ def commands(modules, tmp_path):
     """Afterwards an innocent module runs as ever, no file was changed, and no process is left."""
     found = Commands(modules, tmp_path / "commands")
     before = found.snapshot()
-    processes = set(processes_of_session())
     yield found
     result = found.run("choose", arguments=["-", "z"])
     assert (result.returncode, result.stdout) == (0, b"hello\n"), result.stderr
     assert found.snapshot() == before
-    assert set(processes_of_session()) <= processes, "processes were left behind"
+    assert orphans() == [], "processes were left behind"
 
 
 class Chosen(Target):
@@ -351,6 +350,10 @@ def test_B15_an_exit_code_in_a_service(chosen, letter, exit_code):
 def test_B16_signals_and_sockets(commands):
     """Checks 42 to 51 of it: proc_raise of anything is not supported, and nothing is a socket."""
     commands.check("values")
+
+
+def test_G04_no_number_is_a_socket(commands):
+    commands.check("sockets")
 
 
 def test_B17_memory_grows_to_the_limit_and_no_further(commands):
