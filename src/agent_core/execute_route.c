@@ -9,6 +9,7 @@
 #include "base/text.h"
 
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -135,10 +136,11 @@ static int begin_events(struct call *call)
 
 /* ---- the end ---- */
 
-static void log_end(const struct call *call, const struct execution_result *result)
+static void log_end(const struct call *call, const char *request_id,
+                    const struct execution_result *result)
 {
     LOG(LOG_INFO, "execution", log_text("execution_id", queued_execution_id(call->execution)),
-        log_text("request_id", call->request == NULL ? "" : http_request_id(call->request)),
+        log_text("request_id", request_id),
         log_text("session_id", call->session == NULL ? "" : session_id(call->session)),
         log_text("status", error_kind_name(result->status)),
         log_number("exit_code", result->exit_code), log_number("wall_us", (int64_t)result->wall_us),
@@ -195,17 +197,21 @@ static void on_done(void *argument, const struct execution_result *result,
                     const struct error *error)
 {
     struct call *call = argument;
+    char request_id[HTTP_REQUEST_ID_MAXIMUM + 1];
     bool ended = result != NULL && execution_answer_is_ending(result->status);
     execution_metrics_count(&call->core->metrics, result != NULL ? result->status : error->kind,
                             ended ? result : NULL);
-    if (ended)
-        log_end(call, result);
+    /* The client does not wait for the log; the request is not ours any more then. */
+    const char *id = call->request == NULL ? "" : http_request_id(call->request);
+    (void)snprintf(request_id, sizeof(request_id), "%s", id);
     if (call->request == NULL)
         LOG(LOG_DEBUG, "the client is gone, its result is dropped");
     else if (call->streams)
         answer_in_events(call, result, error);
     else
         answer_whole(call, result, error);
+    if (ended)
+        log_end(call, request_id, result);
     call_free(call);
 }
 

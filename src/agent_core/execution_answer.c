@@ -111,11 +111,15 @@ json_t *execution_answer(const struct execution_result *result, const char *id)
         (int)result->stderr_truncated, "result",
         result->has_value ? text_of(&result->value) : json_null(), "files", files_of(result),
         "files_truncated", (int)result->files_dropped, "error", error_of(result));
-    if (answer == NULL || json_object_set_new(answer, "usage", usage) != 0)
-        return answer;
+    if (answer == NULL || usage == NULL) {
+        json_decref(usage);
+        json_decref(answer);
+        return NULL;
+    }
+    (void)json_object_set_new(answer, "usage", usage);
     add_bytes(answer, "stdout_base64", &result->stdout_bytes);
     add_bytes(answer, "stderr_base64", &result->stderr_bytes);
-    if (answer != NULL && id != NULL)
+    if (id != NULL)
         (void)json_object_set_new(answer, "execution_id", json_string(id));
     return answer;
 }

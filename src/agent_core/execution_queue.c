@@ -2,11 +2,12 @@
  * is in one of the two lists until just before its `done`. */
 #include "agent_core/execution_queue.h"
 
+#include "base/random_id.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <sys/random.h>
 
 #define TAG_MAXIMUM 64
 
@@ -137,16 +138,6 @@ static void start_waiting(struct execution_queue *queue)
     }
 }
 
-static int set_id(struct queued_execution *queued)
-{
-    unsigned char random[16];
-    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-        return -1;
-    for (size_t i = 0; i < sizeof(random); i++)
-        (void)snprintf(queued->id + 2 * i, 3, "%02x", random[i]);
-    return 0;
-}
-
 /* Whether an earlier one waits for the same session. */
 static bool session_is_awaited(const struct execution_queue *queue, const struct session *session)
 {
@@ -182,7 +173,7 @@ static struct queued_execution *accept(struct execution_queue *queue, const stru
         return NULL;
     }
     struct queued_execution *queued = calloc(1, sizeof(*queued));
-    if (queued == NULL || set_id(queued) != 0) {
+    if (queued == NULL || random_id_make(queued->id, sizeof(queued->id) - 1) != 0) {
         error_set(error, ERROR_INTERNAL, "out of memory or of randomness");
         free(queued);
         return NULL;
@@ -196,6 +187,8 @@ struct queued_execution *execution_queue_add(struct execution_queue *queue, stru
                                              const struct execution_queue_listener *listener,
                                              struct error *error)
 {
+    /* One that can start now, as another is just ending, came before. */
+    start_waiting(queue);
     struct queued_execution *queued = accept(queue, session, error);
     if (queued == NULL) {
         execute_request_free(execute);

@@ -98,14 +98,18 @@ static int read_item(struct request_files *files, json_t *item, struct json_faul
                                   "content and encoding",
                                   files->count, name);
     }
+    /* An encoding with a NUL in it is refused as an empty one is. */
+    const char *encoding_name = json_string_value(encoding);
+    if (encoding_name != NULL && strlen(encoding_name) != json_string_length(encoding))
+        encoding_name = "";
     if (!json_is_string(path) || !json_is_string(content) ||
         (encoding != NULL && !json_is_string(encoding)))
         return json_fault_set(fault, "files",
                               "files[%zu] must be an object with the strings path and content, and "
                               "perhaps encoding",
                               files->count);
-    return add(files, json_string_value(path), json_string_length(path), content,
-               json_string_value(encoding), fault);
+    return add(files, json_string_value(path), json_string_length(path), content, encoding_name,
+               fault);
 }
 
 int request_files_read(struct request_files *files, const json_t *value, struct json_fault *fault)

@@ -2,12 +2,12 @@
 #include "agent_core/agent_core_internal.h"
 #include "agent_core/session_record.h"
 #include "base/json_fields.h"
+#include "base/random_id.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <sys/random.h>
 
 /* A copy that waits for its session. */
 struct waiting_copy {
@@ -73,16 +73,6 @@ void session_routes_delete(struct http_request *request, void *argument)
 
 /* ---- copying ---- */
 
-static int make_id(char id[SESSION_ID_MAXIMUM + 1])
-{
-    unsigned char random[16];
-    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-        return -1;
-    for (size_t i = 0; i < sizeof(random); i++)
-        (void)snprintf(id + 2 * i, 3, "%02x", random[i]);
-    return 0;
-}
-
 /* Takes the new session's id from the body, or makes one up. -1: the request was answered. */
 static int read_new_id(struct http_request *request, char id[SESSION_ID_MAXIMUM + 1])
 {
@@ -104,7 +94,7 @@ static int read_new_id(struct http_request *request, char id[SESSION_ID_MAXIMUM 
             (void)snprintf(id, SESSION_ID_MAXIMUM + 1, "%s", given.bytes);
         json_decref(body);
     }
-    if (fault.error.kind == ERROR_OK && given.bytes == NULL && make_id(id) != 0)
+    if (fault.error.kind == ERROR_OK && given.bytes == NULL && random_id_make(id, 32) != 0)
         error_set(&fault.error, ERROR_INTERNAL, "there are no random bytes");
     if (fault.error.kind == ERROR_OK)
         return 0;

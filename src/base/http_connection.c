@@ -3,6 +3,7 @@
  * callbacks, never below an http_respond. */
 #include "base/http_connection.h"
 
+#include "base/random_id.h"
 #include "base/text.h"
 
 #include <event2/buffer.h>
@@ -13,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -63,16 +63,6 @@ bool http_connection_is_idle(const struct http_connection *connection)
            connection->parser.state == HTTP_PARSER_IDLE && http_connection_backlog(connection) == 0;
 }
 
-/* Not one a call, since a system call costs more than a number. */
-static uint64_t random_id(struct http_server *server)
-{
-    if (server->random_id_count == 0 && getrandom(server->random_ids, sizeof(server->random_ids),
-                                                  0) == (ssize_t)sizeof(server->random_ids))
-        server->random_id_count = HTTP_RANDOM_IDS;
-    return server->random_id_count == 0 ? http_now_us()
-                                        : server->random_ids[--server->random_id_count];
-}
-
 /* Gives the request its id: the client's own when it is fit to be logged and sent back. */
 static void identify(struct http_request *request, const struct http_message *message)
 {
@@ -81,8 +71,8 @@ static void identify(struct http_request *request, const struct http_message *me
         (void)snprintf(request->id, sizeof(request->id), "%s", given);
         return;
     }
-    (void)snprintf(request->id, sizeof(request->id), "%016llx",
-                   (unsigned long long)random_id(request->connection->server));
+    /* One without a name can be answered as well. */
+    (void)random_id_make(request->id, 16);
 }
 
 static void begin_request(struct http_connection *connection)

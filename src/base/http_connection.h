@@ -20,10 +20,7 @@
 #include <sys/uio.h>
 #include <time.h>
 
-#define HTTP_PARAMETER_MAXIMUM 4 /* {name} segments in one route */
-#define HTTP_REQUEST_ID_MAXIMUM 64
-#define HTTP_RANDOM_IDS 32 /* 256 bytes: getrandom(2) gives so many whole or none */
-
+#define HTTP_PARAMETER_MAXIMUM 4
 struct http_connection;
 
 /* An answer in pieces: what its head said. */
@@ -82,8 +79,6 @@ struct http_server {
     bool loopback;
     time_t date_time; /* of `date`, which stands in the answers of this second */
     char date[64];
-    uint64_t random_ids[HTTP_RANDOM_IDS]; /* drawn together */
-    size_t random_id_count;               /* of these, not used yet */
     TAILQ_HEAD(, http_connection) connections;
     size_t connection_count;
     bool draining;

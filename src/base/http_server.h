@@ -30,6 +30,9 @@
 
 struct event_base;
 struct http_server;
+/* Characters of a request's id. */
+#define HTTP_REQUEST_ID_MAXIMUM 64
+
 struct http_request;
 
 /* Answers `request`, now or later: whole, by exactly one call of an http_respond function, or in

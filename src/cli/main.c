@@ -2,8 +2,10 @@
 #include "cli/command.h"
 #include "cli/options.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct command {
     const char *name;
@@ -35,8 +37,21 @@ static void print_usage(FILE *out)
                 out);
 }
 
+/* What is opened next takes the place of a standard descriptor that is closed: a program would be
+ * given a descriptor of the sandbox's own as its input, a log line would go into a database. */
+static int keep_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            return -1;
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
+    if (keep_standard_descriptors() != 0)
+        return OPTIONS_EXIT_USAGE; /* there is nowhere to say why */
     if (argc < 2) {
         print_usage(stderr);
         return OPTIONS_EXIT_USAGE;

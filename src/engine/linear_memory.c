@@ -117,10 +117,13 @@ uint32_t linear_memory_grow(struct linear_memory *memory, uint32_t pages)
     uint64_t added = (uint64_t)pages * WASM_PAGE_SIZE;
     if (pages == 0)
         return former;
-    if (added > room(memory) || memory->size > memory->maximum ||
-        added > memory->maximum - memory->size ||
+    bool beyond_limit = added > room(memory);
+    bool beyond_maximum = memory->size > memory->maximum || added > memory->maximum - memory->size;
+    if (beyond_limit || beyond_maximum ||
         mprotect(memory->base + memory->size, added, PROT_READ | PROT_WRITE) != 0) {
-        memory->growth_refused = true;
+        /* What the module's own maximum refuses no higher limit would grant. */
+        if (!beyond_maximum || (beyond_limit && memory->limit < memory->maximum))
+            memory->growth_refused = true;
         return UINT32_MAX;
     }
     memory->size += added;
@@ -147,18 +150,6 @@ static int fill_image(const struct linear_memory *memory, int image, struct erro
     return 0;
 }
 
-/* Maps what the image holds into this process before somebody touches it. A page that one process
- * alone has mapped would be taken for its own by those who count. */
-static void map_image(const struct linear_memory *memory, int image)
-{
-    off_t offset = lseek(image, 0, SEEK_DATA);
-    while (offset >= 0) {
-        off_t hole = lseek(image, offset, SEEK_HOLE);
-        (void)madvise(memory->base + offset, (size_t)(hole - offset), MADV_POPULATE_READ);
-        offset = lseek(image, hole, SEEK_DATA);
-    }
-}
-
 int linear_memory_share(struct linear_memory *memory, struct error *error)
 {
     int image = memfd_create("linear memory", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -178,10 +169,8 @@ int linear_memory_share(struct linear_memory *memory, struct error *error)
               0) == MAP_FAILED))
         result = error_set_errno(error, ERROR_INTERNAL, errno,
                                  "cannot map the interpreter's memory image");
-    if (result == 0) {
-        map_image(memory, image);
+    if (result == 0)
         return image;
-    }
     (void)close(image);
     return -1;
 }

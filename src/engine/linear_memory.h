@@ -33,7 +33,7 @@ struct linear_memory {
     uint64_t limit;      /* `size` and `charged` together never grow beyond this */
     uint64_t peak;       /* the most that these two were since the limit was set */
     uint64_t maximum;    /* the module's own in bytes; `size` never grows beyond this either */
-    bool growth_refused; /* a memory.grow was answered with -1 because of one of these */
+    bool growth_refused; /* a memory.grow was answered with -1, and not by `maximum` alone */
     void *reservation;
     size_t reservation_size;
 };

@@ -26,6 +26,9 @@ struct writer {
     size_t chunk_count;
     size_t chunk_target; /* bytes after which the next chunk begins */
     size_t chunk;        /* where the next function goes */
+    size_t segment;      /* the next data segment whose array will come */
+    struct buffer data_source;
+    struct buffer data_bytes;
 };
 
 static const struct {
@@ -49,6 +52,7 @@ static const struct {
     {"(*)(void*)", "(*)(void)"},
     /* Everything else that names the instance. */
     {", instance, ", ", &guest_state, "},
+    {", instance}", ", &guest_state}"}, /* ref.func */
     {"instance->", "guest_state."},
 };
 
@@ -242,35 +246,21 @@ static int skip_item(struct line_reader *reader, struct error *error)
     return unexpected(error, "end of file");
 }
 
-/* Writes the load that waited for the line after it. */
-static int flush_load(struct buffer *load, const char *next, struct buffer *chunk)
-{
-    if (load->size == 0)
-        return 0;
-    if (dropped_load_possible(load->data, next) && dropped_load_keep(load) != 0)
-        return -1;
-    int status = buffer_append(chunk, load->data, load->size);
-    buffer_clear(load);
-    return status;
-}
-
-/* A function or table of element segments, line by line, into `chunk`, without its `static`. */
+/* A function or table of element segments into `chunk`, without its `static`. */
 static int copy_item(struct writer *writer, struct line_reader *reader, const char *first,
                      size_t chunk, struct error *error)
 {
+    BUFFER_LOCAL struct buffer item = BUFFER_EMPTY;
     BUFFER_LOCAL struct buffer line = BUFFER_EMPTY;
-    BUFFER_LOCAL struct buffer load = BUFFER_EMPTY; /* the line before, when it is a load */
     const char *text = starts_with(first, "static ") ? first + strlen("static ") : first;
     while (text != NULL) {
         buffer_clear(&line);
         if (buffer_append_text(&line, text) != 0 || rewrite_line(&line) != 0 ||
-            flush_load(&load, line.data, &writer->chunks[chunk]) != 0)
-            return out_of_memory(error);
-        struct buffer *target = dropped_load_is_load(line.data) ? &load : &writer->chunks[chunk];
-        if (buffer_append(target, line.data, line.size) != 0)
+            buffer_append(&item, line.data, line.size) != 0)
             return out_of_memory(error);
         if (text[0] == '}')
-            return 0;
+            return dropped_load_append(&item, &writer->chunks[chunk]) == 0 ? 0
+                                                                           : out_of_memory(error);
         text = next_line(reader);
     }
     return unexpected(error, "end of file");
@@ -290,6 +280,26 @@ static int read_function(struct writer *writer, struct line_reader *reader, cons
     return copy_item(writer, reader, line, writer->chunk, error);
 }
 
+/* The data segment whose array wasm2c calls `name`, for the assembler. wasm2c writes arrays of the
+ * segments that are not empty, in their order; it finds a name of its own for each, as an export
+ * may have taken the one that the segment's number suggests. */
+static int add_segment(struct writer *writer, const char *name, int name_size)
+{
+    const struct wasm_module *module = writer->module;
+    while (writer->segment < module->data_segment_count &&
+           module->data_segments[writer->segment].size == 0)
+        writer->segment++;
+    if (writer->segment >= module->data_segment_count)
+        return -1;
+    const struct wasm_data_segment *segment = &module->data_segments[writer->segment++];
+    int status = buffer_append_format(&writer->data_source,
+                                      "  .globl %.*s\n  .hidden %.*s\n  .p2align 4\n%.*s:\n"
+                                      "  .incbin \"data.bin\", %zu, %u\n",
+                                      name_size, name, name_size, name, name_size, name,
+                                      writer->data_bytes.size, segment->size);
+    return status | buffer_append(&writer->data_bytes, segment->bytes, segment->size);
+}
+
 /* "static const TYPE NAME[] = {": declared in the prelude. Data goes, element segments stay. */
 static int read_array(struct writer *writer, struct line_reader *reader, const char *line,
                       struct error *error)
@@ -302,9 +312,12 @@ static int read_array(struct writer *writer, struct line_reader *reader, const c
         buffer_append(&writer->prelude, declaration, (size_t)(end - declaration)) != 0 ||
         buffer_append_text(&writer->prelude, ";\n") != 0)
         return out_of_memory(error);
-    if (starts_with(declaration, "const u8 data_segment_data_"))
-        return skip_item(reader, error);
-    return copy_item(writer, reader, line, 0, error);
+    if (!starts_with(declaration, "const u8 data_segment_data_"))
+        return copy_item(writer, reader, line, 0, error);
+    const char *name = declaration + strlen("const u8 ");
+    if (add_segment(writer, name, (int)strcspn(name, "[")) != 0)
+        return unexpected(error, line);
+    return skip_item(reader, error);
 }
 
 static int read_declaration(struct writer *writer, const char *line, struct error *error)
@@ -372,30 +385,16 @@ static int read_items(struct writer *writer, struct line_reader *reader, struct 
     return 0;
 }
 
-static int write_data(const struct writer *writer, struct error *error)
+static int write_data(struct writer *writer, struct error *error)
 {
-    const struct wasm_module *module = writer->module;
-    BUFFER_LOCAL struct buffer source = BUFFER_EMPTY;
-    BUFFER_LOCAL struct buffer bytes = BUFFER_EMPTY;
-    int status = buffer_append_text(&source, "  .section .rodata\n");
-    for (size_t i = 0; i < module->data_segment_count; i++) {
-        const struct wasm_data_segment *segment = &module->data_segments[i];
-        if (segment->size == 0)
-            continue;
-        status |= buffer_append_format(&source,
-                                       "  .globl data_segment_data_w2c_d%zu\n"
-                                       "  .hidden data_segment_data_w2c_d%zu\n  .p2align 4\n"
-                                       "data_segment_data_w2c_d%zu:\n"
-                                       "  .incbin \"data.bin\", %zu, %u\n",
-                                       i, i, i, bytes.size, segment->size);
-        status |= buffer_append(&bytes, segment->bytes, segment->size);
-    }
-    status |= buffer_append_text(&source, "  .section .note.GNU-stack,\"\",%progbits\n");
-    if (status != 0)
+    if (buffer_append_text(&writer->data_source, "  .section .note.GNU-stack,\"\",%progbits\n") !=
+        0)
         return out_of_memory(error);
-    if (write_file(writer->directory, "data.bin", bytes.data, bytes.size, error) != 0)
+    if (write_file(writer->directory, "data.bin", writer->data_bytes.data, writer->data_bytes.size,
+                   error) != 0)
         return -1;
-    return write_file(writer->directory, "data.s", source.data, source.size, error);
+    return write_file(writer->directory, "data.s", writer->data_source.data,
+                      writer->data_source.size, error);
 }
 
 static int write_chunks(struct writer *writer, struct error *error)
@@ -477,7 +476,8 @@ int object_source_write(const char *directory, const struct wasm_module *module,
     }
     if (result == 0)
         result = read_prelude(&writer, &reader, error);
-    if (result == 0 && write_type_numbers(&writer) != 0)
+    if (result == 0 && (write_type_numbers(&writer) != 0 ||
+                        buffer_append_text(&writer.data_source, "  .section .rodata\n") != 0))
         result = out_of_memory(error);
     if (result == 0)
         result = read_items(&writer, &reader, error);
@@ -485,6 +485,8 @@ int object_source_write(const char *directory, const struct wasm_module *module,
         result = write_all(&writer, error);
     close_input(&reader);
     buffer_free(&writer.prelude);
+    buffer_free(&writer.data_source);
+    buffer_free(&writer.data_bytes);
     for (size_t i = 0; i < chunks; i++)
         buffer_free(&writer.chunks[i]);
     return result;
@@ -492,8 +494,9 @@ int object_source_write(const char *directory, const struct wasm_module *module,
 
 int object_source_fingerprint(struct buffer *text)
 {
-    /* Raise this number when this file or what links the object changes what comes out. */
-    static const char version[] = "object source 3";
+    /* Raise this number when this file, what it reads or what links the object changes what comes
+     * out. */
+    static const char version[] = "object source 5";
     const char *const parts[] = {version, embedded_guest_access_h, embedded_guest_runtime_c,
                                  embedded_guest_object_h};
     struct sha256_ctx context;

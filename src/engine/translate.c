@@ -22,8 +22,9 @@
 #define CANNOT_RUN 126 /* exit status of a child that did not become the tool; as a shell's */
 
 /* -ffp-contract=off: WebAssembly has no fused multiply-add. -fno-strict-aliasing: linear memory has
- * no types. The generated code needs no protection of its own stack frames: its stack is not
- * addressable by the guest. */
+ * no types. -fstack-clash-protection: a module can have frames of any size, which must not step
+ * over the guard of the stack. The generated code needs no other protection of its stack frames:
+ * its stack is not addressable by the guest. */
 static const char *const compile_flags[] = {
     "-std=gnu17",
     "-O2",
@@ -34,6 +35,7 @@ static const char *const compile_flags[] = {
     "-ffp-contract=off",
     "-fno-math-errno",
     "-fno-stack-protector",
+    "-fstack-clash-protection",
     "-fno-asynchronous-unwind-tables",
     "-fcf-protection=none",
     "-fno-plt",
@@ -316,7 +318,7 @@ static int link_object(const struct translation *translation, char (*sources)[32
     arguments[used++] = "-o";
     arguments[used++] = "object.so";
     for (size_t i = 0; i < count; i++) {
-        (void)snprintf(objects[i], sizeof(objects[i]), "%s.o", sources[i]);
+        (void)snprintf(objects[i], sizeof(objects[i]), "%.31s.o", sources[i]);
         arguments[used++] = objects[i];
     }
     arguments[used++] = "-lm";

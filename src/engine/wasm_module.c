@@ -100,9 +100,11 @@ static char *read_name(struct reader *reader)
     return name;
 }
 
-static char value_type_letter(uint8_t type)
+/* Every type has a letter of its own: two that shared one would make function types look equal that
+ * are not, and a call through a table would pass the check with other arguments. */
+static char read_value_type(struct reader *reader)
 {
-    switch (type) {
+    switch (read_byte(reader)) {
     case 0x7f:
         return 'i';
     case 0x7e:
@@ -111,8 +113,15 @@ static char value_type_letter(uint8_t type)
         return 'f';
     case 0x7c:
         return 'F';
+    case 0x7b:
+        return 'V';
+    case 0x70:
+        return 'r';
+    case 0x6f:
+        return 'e';
     default:
-        return '?';
+        reader->failed = true;
+        return '\0';
     }
 }
 
@@ -125,7 +134,7 @@ static char *read_value_types(struct reader *reader)
         return NULL;
     }
     for (uint32_t i = 0; i < count; i++)
-        letters[i] = value_type_letter(read_byte(reader));
+        letters[i] = read_value_type(reader);
     return letters;
 }
 

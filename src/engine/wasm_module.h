@@ -13,7 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A function type: one letter a value (i, I, f, F as in engine/import.h; '?' any other type). */
+/* A function type: one letter a value (i, I, f, F as in engine/import.h; V v128, r funcref, e
+ * externref). A module with any other type is not read. */
 struct wasm_function_type {
     char *parameters;
     char *results;

@@ -1,11 +1,12 @@
 /* One task. Invariant: a text is NULL or owned by exactly one task. */
 #include "orchestrator/task.h"
 
+#include "base/random_id.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 static const struct {
     const char *stored;
@@ -49,11 +50,9 @@ int task_status_from_stored_name(const char *name)
 
 int task_make_id(char id[static TASK_ID_SIZE], struct error *error)
 {
-    unsigned char random[16];
-    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-        return error_set_errno(error, ERROR_INTERNAL, errno, "Cannot make a task identifier");
-    (void)snprintf(id, TASK_ID_SIZE, "task-");
-    for (size_t i = 0; i < sizeof(random); i++)
-        (void)snprintf(id + 5 + 2 * i, 3, "%02x", random[i]);
-    return 0;
+    static const char prefix[] = "task-";
+    memcpy(id, prefix, sizeof(prefix) - 1);
+    if (random_id_make(id + sizeof(prefix) - 1, 32) == 0)
+        return 0;
+    return error_set_errno(error, ERROR_INTERNAL, errno, "Cannot make a task identifier");
 }

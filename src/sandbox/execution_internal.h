@@ -26,6 +26,9 @@ struct event_base *zygote_loop(const struct zygote *zygote);
  * an error when none can be had (neither is then called). */
 int zygote_ask(struct zygote *zygote, struct execution_waiter *waiter, struct error *error);
 
+/* An execution that had a process of the zygote's is over: it is time to fork others. */
+void zygote_run_ended(struct zygote *zygote);
+
 /* Takes back what zygote_ask asked for. */
 void zygote_forget(struct zygote *zygote, struct execution_waiter *waiter);
 

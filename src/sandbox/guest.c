@@ -21,6 +21,18 @@
 /* Of a reactor; see interpreters/cpython/guest/reactor.c. */
 #define WORKING_FOLDER "/workspace"
 
+/* What every program does, and what many do. They leave nothing that another could see. */
+#define SHORT_PROGRAM "print(1)\n1"
+#define TYPICAL_PROGRAM                                                                            \
+    "import json, math, re, random, datetime, collections\n"                                       \
+    "class A:\n"                                                                                   \
+    "    def __init__(self, x): self.x = x\n"                                                      \
+    "try:\n"                                                                                       \
+    "    print(json.dumps({'a': [A(i).x for i in range(3)]}), f'{math.pi:.2f}')\n"                 \
+    "    raise ValueError(re.findall('a+', 'aab'))\n"                                              \
+    "except ValueError as error:\n"                                                                \
+    "    print(error, sorted({'b': 1}.items()))\n"
+
 struct guest {
     struct wasi_host *wasi;
     struct guest_instance *instance;
@@ -339,29 +351,30 @@ static int run_reactor(struct guest *guest, const struct run_request *request,
     return 0;
 }
 
-/* Runs a program in a reactor for what it does to the process's pages. */
-static int rehearse(struct guest *guest, const char *program, uint32_t flags, struct error *error)
+/* Runs a program in a reactor for what it does to the process's pages and caches: the way it goes
+ * in guest_run, but for its output and its result. */
+static int rehearse(struct guest *guest, const char *program, struct error *error)
 {
+    const uint32_t flags = SHANNON_RUN_FINAL | SHANNON_RUN_VALUE;
     struct {
         struct shannon_record flags_head;
         uint32_t flags;
         struct shannon_record code_head;
-        char code[32];
-    } request = {
-        .flags_head = {.kind = SHANNON_REQUEST_FLAGS, .length = sizeof(uint32_t)},
+    } head = {
+        .flags_head = {.kind = SHANNON_REQUEST_FLAGS, .length = sizeof(flags)},
         .flags = flags,
         .code_head = {.kind = SHANNON_REQUEST_CODE, .length = (uint32_t)strlen(program)},
     };
-    uint32_t size = (uint32_t)(offsetof(__typeof__(request), code) + strlen(program));
+    uint32_t size = (uint32_t)(sizeof(head) + strlen(program));
     uint32_t arguments[2] = {0, size};
     uint32_t status = 1;
-    memcpy(request.code, program, strlen(program));
     if (call_reactor(guest, "shannon_allocate", &size, 1, &arguments[0], error) != 0)
         return -1;
     uint8_t *place = linear_memory_at(guest_instance_memory(guest->instance), arguments[0], size);
     if (arguments[0] == 0 || place == NULL)
         return error_set(error, ERROR_INTERNAL, "the interpreter has no memory for a rehearsal");
-    memcpy(place, &request, size);
+    memcpy(place, &head, sizeof(head));
+    memcpy(place + sizeof(head), program, strlen(program));
     if (call_reactor(guest, "shannon_run", arguments, 2, &status, error) != 0)
         return -1;
     if (status != 0)
@@ -370,13 +383,18 @@ static int rehearse(struct guest *guest, const char *program, uint32_t flags, st
     return 0;
 }
 
-/* A whole life of a short program, in a process that then ends. */
-static int train(void *argument)
+/* The whole life of a short program. */
+static int run_short_program(void *argument)
 {
     struct guest *guest = argument;
     guest_output_begin(0, false); /* what it prints goes nowhere */
-    return rehearse(guest, "pass", 0, NULL) | guest_refresh(guest, NULL) |
-           rehearse(guest, "print(1)\n1", SHANNON_RUN_FINAL | SHANNON_RUN_VALUE, NULL);
+    return rehearse(guest, SHORT_PROGRAM, NULL) | guest_refresh(guest, NULL) |
+           rehearse(guest, SHORT_PROGRAM, NULL);
+}
+
+static int run_typical_program(void *argument)
+{
+    return rehearse(argument, TYPICAL_PROGRAM, NULL);
 }
 
 int guest_share(struct guest *guest, const struct lockdown *lockdown, int *image,
@@ -388,7 +406,9 @@ int guest_share(struct guest *guest, const struct lockdown *lockdown, int *image
     *image = guest_instance_share(guest->instance, error);
     if (*image < 0)
         return -1;
-    guest_pages_learn(guest_instance_memory(guest->instance), lockdown, train, guest);
+    const struct guest_pages_lessons lessons = {
+        .every = run_short_program, .typical = run_typical_program, .argument = guest};
+    guest_pages_learn(guest_instance_memory(guest->instance), *image, lockdown, &lessons);
     return 0;
 }
 
@@ -397,7 +417,8 @@ int guest_warm(struct guest *guest, struct error *error)
     if (!guest->reactor)
         return 0;
     guest_pages_populate(guest_instance_memory(guest->instance));
-    return rehearse(guest, "pass", 0, error);
+    guest_output_begin(0, false);
+    return rehearse(guest, SHORT_PROGRAM, error);
 }
 
 /* ---- commands ---- */

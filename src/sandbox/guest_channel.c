@@ -79,8 +79,6 @@ int guest_channel_read(int fd, void *bytes, size_t size)
 static size_t largest(uint32_t kind)
 {
     switch (kind) {
-    case GUEST_CHANNEL_BEGUN:
-        return 1; /* empty, but allowed */
     case GUEST_CHANNEL_STDOUT:
     case GUEST_CHANNEL_STDERR:
         return GUEST_CHANNEL_OUTPUT_MAX;
@@ -130,7 +128,8 @@ int guest_channel_take(struct guest_channel_reader *reader, const void *bytes, s
         return -1;
     if (pending->size == 0)
         return size == 0 ? 0 : buffer_append(pending, rest, size);
-    memmove(pending->data, rest, size);
+    if (size < pending->size) /* not for each piece of a large frame that is still to come */
+        memmove(pending->data, rest, size);
     pending->size = size;
     if (size == 0)
         buffer_free(pending); /* a large report must not stay for the child's life */

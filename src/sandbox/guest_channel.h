@@ -19,7 +19,6 @@
 
 enum guest_channel_kind {
     GUEST_CHANNEL_RUN = 1, /* to the process: a run request (run_request.h) */
-    GUEST_CHANNEL_BEGUN,   /* from it: the request is there whole and its program begins now */
     GUEST_CHANNEL_STDOUT,  /* from it: output, at most GUEST_CHANNEL_OUTPUT_MAX bytes a frame */
     GUEST_CHANNEL_STDERR,
     GUEST_CHANNEL_REPORT, /* from it: how the run ended (run_report.h), once a run */
@@ -53,7 +52,7 @@ struct guest_channel_reader {
     struct buffer pending; /* a frame that is not whole yet */
 };
 
-/* Called with each whole frame; `bytes` are valid during the call. Returns whether to go on. */
+/* Called with each whole frame; `bytes` are valid during the call. Returns 0 to go on. */
 typedef int guest_channel_frame(void *argument, enum guest_channel_kind kind, const uint8_t *bytes,
                                 size_t size);
 

@@ -34,6 +34,7 @@ struct guest_child {
     struct buffer unsent;
     size_t sent; /* of unsent */
     bool closed; /* the listener was told */
+    bool reset;  /* the process ended before it had read all that was sent to it */
     void (*ended)(void *argument, int wait_status, const struct rusage *usage);
     void *ended_argument;
 };
@@ -66,13 +67,18 @@ static void look_at_dying(int options)
     for (struct guest_child *child = TAILQ_FIRST(&dying); child != NULL; child = next) {
         int status = 0;
         struct rusage usage = {0};
+        bool told = child->ended != NULL;
         next = TAILQ_NEXT(child, link);
         pid_t waited;
         do
             waited = wait4(child->pid, &status, options, &usage);
         while (waited < 0 && errno == EINTR);
-        if (waited == child->pid || waited < 0) /* ECHILD: somebody else had it */
-            release(child, status, &usage);
+        if (waited == 0)
+            continue;
+        release(child, status, &usage); /* -1 is ECHILD: somebody else had it */
+        /* Who was told may have ended others, or waited for them. */
+        if (told)
+            next = TAILQ_FIRST(&dying);
     }
 }
 
@@ -163,6 +169,8 @@ static void on_readable(evutil_socket_t fd, short what, void *argument)
     ssize_t size = recv(child->channel, scratch, sizeof(scratch), MSG_DONTWAIT);
     if (size < 0 && (errno == EAGAIN || errno == EINTR))
         return;
+    if (size < 0)
+        child->reset = true;
     if (size > 0 && guest_channel_take(&child->reader, scratch, (size_t)size, on_frame, child) == 0)
         return;
     if (child->channel >= 0)
@@ -179,6 +187,7 @@ static void send_unsent(struct guest_child *child)
         if (sent < 0 && errno == EAGAIN)
             return;
         if (sent < 0) { /* it is gone, which the readable side will tell */
+            child->reset = true;
             child->sent = child->unsent.size;
             break;
         }
@@ -249,6 +258,11 @@ int guest_child_send(struct guest_child *child, struct buffer *frame)
         child->writable =
             event_new(child->loop, child->channel, EV_WRITE | EV_PERSIST, on_writable, child);
     return child->writable != NULL && event_add(child->writable, NULL) == 0 ? 0 : -1;
+}
+
+bool guest_child_took_all(const struct guest_child *child)
+{
+    return !child->reset && child->unsent.size == 0;
 }
 
 /* The kernel's own way to name the processor clock of a process; what clock_getcpuclockid(3) makes.

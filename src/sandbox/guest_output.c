@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #define GATHERED_MAX ((size_t)GUEST_CHANNEL_OUTPUT_MAX + sizeof(struct guest_channel_head))
@@ -31,20 +32,28 @@ static void send_gathered(void)
     output.size = 0;
 }
 
+/* What a compiler may move across a volatile access would let a handler see half of a write. */
+static void set_busy(sig_atomic_t busy)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+    output.busy = busy;
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
 static void enter(void)
 {
-    output.busy = 1;
+    set_busy(1);
 }
 
 static void leave(void)
 {
-    output.busy = 0;
+    set_busy(0);
     /* A handler that came meanwhile has left the work here. */
     while (output.flush_wanted != 0) {
         output.flush_wanted = 0;
-        output.busy = 1;
+        set_busy(1);
         send_gathered();
-        output.busy = 0;
+        set_busy(0);
     }
 }
 

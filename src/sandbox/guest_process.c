@@ -177,7 +177,6 @@ _Noreturn void guest_process_run(const struct guest_process *process)
     /* 0: the service has no use for this process any more. */
     while ((received = run_request_receive(GUEST_CHANNEL_FD, &request, &error)) == 1) {
         if (bring_back(process, &request, &error) != 0 ||
-            guest_channel_write(GUEST_CHANNEL_FD, GUEST_CHANNEL_BEGUN, NULL, 0) != 0 ||
             guest_run(process->guest, &request, &report, &error) != 0 ||
             send_report(&report, &error) != 0)
             guest_process_fail(&error);

@@ -2,6 +2,7 @@
  * of lockdown_active is in force and none can be taken off. */
 #include "sandbox/lockdown.h"
 
+#include "sandbox/guest_channel.h"
 #include "sandbox/landlock.h"
 #include "sandbox/namespaces.h"
 #include "sandbox/syscall_filter.h"
@@ -39,6 +40,16 @@ struct lockdown {
     bool forks_into_namespace;   /* children get a process namespace each */
 };
 
+/* A guest process puts its channel at its number, whatever was there. */
+static int move_off_channel(int fd)
+{
+    if (fd != GUEST_CHANNEL_FD)
+        return fd;
+    int moved = fcntl(fd, F_DUPFD_CLOEXEC, GUEST_CHANNEL_FD + 1);
+    (void)close(fd);
+    return moved;
+}
+
 struct lockdown *lockdown_prepare(const struct lockdown_options *options, struct error *error)
 {
     struct lockdown *lockdown = calloc(1, sizeof(*lockdown));
@@ -48,13 +59,21 @@ struct lockdown *lockdown_prepare(const struct lockdown_options *options, struct
     }
     lockdown->options = *options;
     lockdown->options.readable_paths = NULL; /* borrowed for this call */
-    lockdown->procfs = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    lockdown->procfs = move_off_channel(open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (landlock_prepare(options->readable_paths, options->readable_path_count, &lockdown->ruleset,
-                         error) == 0 &&
-        syscall_filter_compile(&lockdown->program, error) == 0)
-        return lockdown;
-    lockdown_free(lockdown);
-    return NULL;
+                         error) != 0 ||
+        syscall_filter_compile(&lockdown->program, error) != 0) {
+        lockdown_free(lockdown);
+        return NULL;
+    }
+    bool has_rules = lockdown->ruleset >= 0;
+    lockdown->ruleset = move_off_channel(lockdown->ruleset);
+    if (has_rules && lockdown->ruleset < 0) { /* not as if the kernel had no Landlock */
+        error_set_errno(error, ERROR_INTERNAL, errno, "cannot keep the Landlock rules");
+        lockdown_free(lockdown);
+        return NULL;
+    }
+    return lockdown;
 }
 
 void lockdown_free(struct lockdown *lockdown)

@@ -75,7 +75,7 @@ static bool files_are_whole(const struct run_report *report)
         position += sizeof(file);
         if (file.path_size > report->files_size - position ||
             file.bytes_size > report->files_size - position - file.path_size ||
-            (file.bytes_size != 0 && file.bytes_size != file.size))
+            file.size > INT64_MAX || (file.bytes_size != 0 && file.bytes_size != file.size))
             return false;
         position += (size_t)file.path_size + file.bytes_size;
     }
@@ -92,7 +92,8 @@ int run_report_read(const void *bytes, size_t size, struct run_report *report)
         (uint64_t)head.records_size + head.files_size != size - sizeof(head) ||
         (head.kind != RUN_REPORT_ENDED && head.kind != RUN_REPORT_FAILED) ||
         head.failure > ERROR_INTERNAL || head.ending > GUEST_TRAPPED || head.trap >= TRAP_COUNT ||
-        (head.flags & ~FLAG_ALL) != 0 || head.file_count > RUN_REPORT_FILES_MAX)
+        (head.flags & ~FLAG_ALL) != 0 || head.file_count > RUN_REPORT_FILES_MAX ||
+        head.memory_size > INT64_MAX)
         return -1;
     const uint8_t *records = (const uint8_t *)bytes + sizeof(head);
     *report = (struct run_report){

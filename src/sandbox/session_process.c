@@ -133,7 +133,9 @@ void session_process_saved(struct session_process *process, struct guest_child *
     int saved = process->save_fds[process->next];
     process->next ^= 1;
     process->saved = true;
-    (void)ftruncate(process->save_fds[process->next], 0);
+    /* What were left behind the next state would make it a damaged one. */
+    if (ftruncate(process->save_fds[process->next], 0) != 0)
+        LOG(LOG_WARNING, "a session's former state cannot be cleared", log_number("errno", errno));
     if (process->source_fd >= 0)
         (void)close(process->source_fd);
     process->source_fd = -1;

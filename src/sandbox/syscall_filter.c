@@ -36,7 +36,8 @@ static int allow_wasi(scmp_filter_ctx filter, const struct wasi_syscall *call)
 {
     if (call->second == 0)
         return allow(filter, call->number);
-    /* 32 bits: the kernel ignores the upper half of an ioctl's command, and so must the filter. */
+    /* As 32 bits, so that it is not extended by its sign. All 64 are compared: with something in
+     * the upper half, which the kernel ignores, it is another and kills. */
     const struct scmp_arg_cmp second =
         SCMP_CMP32(1, SCMP_CMP_EQ, (uint32_t)call->second, (uint32_t)0);
     return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call->number, 1, &second);

@@ -28,7 +28,8 @@ static const struct {
                            INDISPENSABLE},
     [WALL_DESCRIPTORS] = {"descriptors", "the process holds no descriptor but its own",
                           INDISPENSABLE},
-    [WALL_USER_NAMESPACE] = {"user_namespace", "the process is nobody outside its own namespace",
+    [WALL_USER_NAMESPACE] = {"user_namespace",
+                             "outside its namespace the process has no rights but its user's",
                              "let the kernel make user namespaces "
                              "(user.max_user_namespaces, kernel.unprivileged_userns_clone, a "
                              "container's seccomp profile)"},
@@ -40,7 +41,8 @@ static const struct {
                             "it needs user_namespace, or CAP_SYS_ADMIN"},
     [WALL_MOUNT_NAMESPACE] = {"mount_namespace", "the root folder is empty and read-only",
                               "it needs user_namespace, or CAP_SYS_ADMIN"},
-    [WALL_LANDLOCK] = {"landlock", "only granted folders can be read, no file can be changed",
+    [WALL_LANDLOCK] = {"landlock",
+                       "only granted folders can be read, no file can be written or made",
                        "run Linux 5.13 or newer with landlock among its security modules (lsm=)"},
 };
 

@@ -20,9 +20,12 @@
 
 /* A process that failed to start is not started again within this time. */
 #define RESTART_PAUSE_US 1000000
+/* One that dies while it starts, without a reason, was killed by somebody: so often it is tried. */
+#define STARTS_MAXIMUM 5
 /* How often the number of spares is looked at. */
 #define REVIEW_SECONDS 5
 #define SPARES_MINIMUM 2
+#define REFILL_PATIENCE_US 2000
 
 struct spare {
     TAILQ_ENTRY(spare) link;
@@ -37,6 +40,7 @@ struct zygote {
     enum zygote_state state;
     struct error error;
     uint64_t failed_us;
+    unsigned deaths;                   /* of processes that were starting, one after the other */
     struct zygote_connection *current; /* NULL when failed */
     struct zygote_connection *next;    /* is to take over; NULL mostly */
     struct memory_image *image;        /* of `current`; NULL when it keeps no sessions */
@@ -56,7 +60,8 @@ struct zygote {
     size_t spares_wanted;
     size_t spares_least; /* since the last review: so many were never needed */
     struct event *review;
-    struct event *ask; /* asks for sessions from the loop, as answers must not come below a call */
+    struct event *late; /* for forks that can wait */
+    struct event *ask;  /* asks for sessions from the loop, as answers must not come below a call */
     struct zygote_counts counts;
 };
 
@@ -190,6 +195,28 @@ static void refill(struct zygote *zygote)
     struct error error = ERROR_NONE;
     if (zygote->state == ZYGOTE_READY && ask_for_forks(zygote, &error) == 0)
         refuse_waiters(zygote, &error);
+}
+
+/* What takes the place of a spare is forked when the run that got it is over, or after this time: a
+ * fork takes as long as a short run, and would take the processor from it. */
+static void refill_late(struct zygote *zygote)
+{
+    const struct timeval patience = {.tv_usec = REFILL_PATIENCE_US};
+    if (!event_pending(zygote->late, EV_TIMEOUT, NULL))
+        (void)event_add(zygote->late, &patience);
+}
+
+static void on_late(evutil_socket_t fd, short what, void *argument)
+{
+    (void)fd;
+    (void)what;
+    refill(argument);
+}
+
+void zygote_run_ended(struct zygote *zygote)
+{
+    (void)event_del(zygote->late);
+    refill(zygote);
 }
 
 static void on_review(evutil_socket_t fd, short what, void *argument)
@@ -350,6 +377,7 @@ static void become_ready(struct zygote *zygote, const struct zygote_reply *reply
     memcpy(zygote->interpreter, reply->interpreter, sizeof(zygote->interpreter));
     zygote->interpreter_known = true;
     zygote->current_forks = 0;
+    zygote->deaths = 0;
     zygote->replace = false;
     if (zygote->spares_wanted == 0)
         zygote->spares_wanted = SPARES_MINIMUM < zygote->options.spares_maximum
@@ -443,8 +471,10 @@ static void on_current_gone(struct zygote *zygote, const struct error *said)
     zygote->current = NULL;
     end_spares(zygote);
     forget_answers(zygote);
-    if (!was_ready) {
+    bool gave_reason = error.kind != ERROR_OK;
+    if (!was_ready && (gave_reason || ++zygote->deaths == STARTS_MAXIMUM)) {
         error_set(&error, ERROR_INTERNAL, "the interpreter's process died while starting");
+        zygote->deaths = 0;
         fail(zygote, &error);
         return;
     }
@@ -514,6 +544,8 @@ static void zygote_free(struct zygote *zygote)
         event_free(zygote->review);
     if (zygote->ask != NULL)
         event_free(zygote->ask);
+    if (zygote->late != NULL)
+        event_free(zygote->late);
     memory_image_unref(zygote->image);
     free((char *)zygote->options.interpreter);
     free_list(zygote->options.allowed_paths, zygote->options.allowed_path_count);
@@ -553,8 +585,9 @@ struct zygote *zygote_start(struct event_base *loop, const struct zygote_options
     TAILQ_INIT(&zygote->forks);
     zygote->review = event_new(loop, -1, EV_PERSIST, on_review, zygote);
     zygote->ask = event_new(loop, -1, 0, on_ask, zygote);
+    zygote->late = event_new(loop, -1, EV_TIMEOUT, on_late, zygote);
     if (copy_options(zygote, options) != 0 || zygote->review == NULL || zygote->ask == NULL ||
-        event_add(zygote->review, &review) != 0) {
+        zygote->late == NULL || event_add(zygote->review, &review) != 0) {
         error_set(error, ERROR_INTERNAL, "out of memory");
         zygote_free(zygote);
         return NULL;
@@ -599,6 +632,10 @@ int zygote_ask(struct zygote *zygote, struct execution_waiter *waiter, struct er
     struct guest_child *child = take_spare(zygote);
     if (child != NULL)
         execution_given(take_waiter(zygote), child);
+    if (zygote->spare_count > 0) {
+        refill_late(zygote);
+        return 0;
+    }
     if (zygote->state == ZYGOTE_READY && ask_for_forks(zygote, &failure) == 0 && waiter->waiting) {
         zygote_forget(zygote, waiter); /* nothing is coming at all */
         return error_set(error, failure.kind, "%s", failure.message);

@@ -39,6 +39,23 @@ int zygote_message_send(int socket, const void *message, size_t size, const int 
     return sent == (ssize_t)size ? 0 : -1;
 }
 
+/* Room is made for control messages in whole words, so that one more may have come than there is
+ * room for here. */
+static size_t take_descriptors(const struct cmsghdr *rights,
+                               int descriptors[ZYGOTE_DESCRIPTORS_MAX])
+{
+    size_t count = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < count; i++) {
+        int fd;
+        memcpy(&fd, CMSG_DATA(rights) + i * sizeof(fd), sizeof(fd));
+        if (i < ZYGOTE_DESCRIPTORS_MAX)
+            descriptors[i] = fd;
+        else
+            (void)close(fd);
+    }
+    return count < ZYGOTE_DESCRIPTORS_MAX ? count : ZYGOTE_DESCRIPTORS_MAX;
+}
+
 ssize_t zygote_message_receive(int socket, void *message, size_t size,
                                int descriptors[ZYGOTE_DESCRIPTORS_MAX], size_t *count)
 {
@@ -55,11 +72,9 @@ ssize_t zygote_message_receive(int socket, void *message, size_t size,
     while (got < 0 && errno == EINTR);
     if (got <= 0)
         return got;
-    struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
-    if (rights != NULL && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS) {
-        *count = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        memcpy(descriptors, CMSG_DATA(rights), *count * sizeof(int));
-    }
+    const struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
+    if (rights != NULL && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS)
+        *count = take_descriptors(rights, descriptors);
     if (got == (ssize_t)size)
         return got;
     for (size_t i = 0; i < *count; i++)

@@ -1,6 +1,7 @@
 """`shannon run`: where the program comes from, what it is given, and how it ends."""
 import os
 import re
+import shlex
 import subprocess
 
 import pytest
@@ -55,6 +56,19 @@ def test_output_that_nobody_reads_ends_the_program(shannon):
     line = subprocess.run(["bash", "-c", f"({command}) 2>/dev/null | head -1"], stdout=subprocess.PIPE, timeout=60,
                           check=True, env={**os.environ, "PYTHON_WASI_WASM_PATH": str(INTERPRETER)}).stdout
     assert line == b"y" * 100 + b"\n"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- 2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_descriptors_are_nothing_of_ours(closed):
+    """A program whose caller closed some of them meets an empty file there, and no descriptor of the sandbox's own."""
+    code = ("import os, stat; kinds = [stat.S_ISCHR(os.fstat(fd).st_mode) for fd in range(3)];"
+            "os.read(0, 1) == b'' or kinds.append('input'); os.write(1, b'x'); os.write(2, b'x');"
+            "raise SystemExit(3 if kinds == [True] * 3 else 4)")
+    command = f"exec {PROGRAM} run -c {shlex.quote(code)} {closed}"
+    status = subprocess.run(["bash", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL, timeout=60, check=False,
+                            env={**os.environ, "PYTHON_WASI_WASM_PATH": str(INTERPRETER)}).returncode
+    assert status == 3
 
 
 # ---- exit status ----

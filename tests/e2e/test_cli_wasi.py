@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from cli_support import PROGRAM, environment, module, module_cache, start, wasi  # noqa: F401 (fixtures)
+from cli_support import IMPORTS, PROGRAM, environment, module, module_cache, start, wasi  # noqa: F401 (fixtures)
 
 
 def print_bytes(address, size):
@@ -110,6 +110,18 @@ def test_indirect_call_traps(wasi, body):
     assert "indirect call" in result.stderr
 
 
+@pytest.mark.parametrize("expected, given", [("funcref", "extern"), ("externref", "func")])
+def test_indirect_call_with_a_reference_of_another_type(wasi, expected, given):
+    """The two are passed differently: what the function would see is whatever the host's stack holds."""
+    text = f"""(table 1 funcref) (elem (i32.const 0) $f)
+        (func $f (param {expected}) (result i32) (ref.is_null (local.get 0)))
+        (func (export "_start")
+          (drop (call_indirect (param {given}ref) (result i32) (ref.null {given}) (i32.const 0))))"""
+    result = wasi("wasi", module(text))
+    assert result.status == 134, result
+    assert "indirect call" in result.stderr
+
+
 @pytest.mark.parametrize("text", [
     '(func $f (call $f)) (func (export "_start") (call $f))',
     '(func $f (param i64 i64 i64 i64 i64 i64 i64 i64) (result i64) (i64.add (i64.const 1) (call $f (local.get 0) (local.get 1)'
@@ -137,6 +149,22 @@ def test_trap_in_the_start_function(wasi):
     result = wasi("wasi", module('(func $init unreachable) (start $init) (func (export "_start"))'))
     assert result.status == 134, result
     assert "unreachable" in result.stderr
+
+
+@pytest.mark.parametrize("body", [
+    "(drop (i32.load (i32.const -1)))",
+    "(i32.load (i32.const -1)) (i32.const 1) drop drop",
+    "(block (i64.load8_u (i32.const -1)) (br 0))",
+    "(drop (block (result i32) (f32.load (i32.const -1)) (br 0 (i32.const 5))))",
+    "(drop (block (result i32) (i64.const 1) (br 0 (i32.load (i32.const -1)))))",
+    "(drop (block (result i32) (i32.load (i32.const -1))))",
+    "(i32.load (i32.const -1)) (i32.const 1) (return)",
+    "(i32.load (i32.const -1)) (i64.const 1) (i64.const 1) (call $exit (i64.ne)) drop",
+])
+def test_load_that_is_only_dropped_traps(wasi, body):
+    result = wasi("wasi", start(body))
+    assert result.status == 134, result
+    assert "out of bounds memory access" in result.stderr
 
 
 # ---- what must not trap ----
@@ -177,6 +205,45 @@ def test_numbers_are_those_of_the_specification(wasi):
     assert wasi("wasi", start(body)).status == 0
 
 
+def test_reference_to_a_function(wasi):
+    """As a value, as a global's first value, and as a passive segment's."""
+    text = """(table $t 3 funcref) (elem declare func $a) (elem $e func $c)
+        (global $g funcref (ref.func $b))
+        (func $a (result i32) (i32.const 1)) (func $b (result i32) (i32.const 2)) (func $c (result i32) (i32.const 4))
+        (func (export "_start")
+          (table.set $t (i32.const 0) (ref.func $a))
+          (table.set $t (i32.const 1) (global.get $g))
+          (table.init $t $e (i32.const 2) (i32.const 0) (i32.const 1))
+          (call $exit (i32.add (i32.add (call_indirect $t (result i32) (i32.const 0))
+                                        (call_indirect $t (result i32) (i32.const 1)))
+                               (call_indirect $t (result i32) (i32.const 2)))))"""
+    assert wasi("wasi", module(text)).status == 7
+
+
+def test_function_whose_name_looks_like_an_instruction(wasi):
+    """wasm2c names a function after its export."""
+    names = ["_load", "i32_load", "_store", "TRAP", "CALL_INDIRECT", "DIV_S", "memory_fill", "i64_load_kept"]
+    functions = "".join(f'(func $f{i} (export "{name}") (param i32) (result i32)'
+                        f' (global.set $n (i32.add (global.get $n) (i32.const 1))) (local.get 0))'
+                        for i, name in enumerate(names))
+    calls = "".join(f"(drop (call $f{i} (i32.const 0)))" for i in range(len(names)))
+    text = f'(global $n (mut i32) (i32.const 0)) {functions} (func (export "_start") {calls} (call $exit (global.get $n)))'
+    assert wasi("wasi", module(text)).status == len(names)
+
+
+def test_exports_with_the_names_of_segments(wasi):
+    """wasm2c numbers its own names, and evades one that an export has taken."""
+    names = ["e0", "T0", "g0", "i0", "j0", "B0", "L0", "f0", "p0", "l0"]
+    others = "".join(f'(func (export "{name}") (param i32) (result i32) (i32.load8_u (local.get 0)))' for name in names)
+    others += '(global (export "d1") i32 (i32.const 1)) (table (export "d2") 1 funcref) (global (export "d3_0") i32 (i32.const 1))'
+    text = f"""(data (i32.const 8) "") (data (i32.const 8) "\\01") (data $p "\\02") (data (i32.const 9) "\\04") {others}
+        (func (export "_start")
+          (memory.init $p (i32.const 10) (i32.const 0) (i32.const 1))
+          (call $exit (i32.add (i32.add (i32.load8_u (i32.const 8)) (i32.load8_u (i32.const 10)))
+                               (i32.load8_u (i32.const 9)))))"""
+    assert wasi("wasi", module(text)).status == 7
+
+
 def test_several_results(wasi):
     text = """(func $pair (param i32) (result i32 i64) (local.get 0) (i64.const 5))
         (func (export "_start") (local i64)
@@ -212,6 +279,16 @@ GROW = """(func (export "_start")
 def test_memory_cannot_grow_beyond_its_limit(wasi):
     """64 pages of 64 KiB; what is refused is refused to the module, which goes on."""
     assert wasi("wasi", "--memory", "4M", module(GROW)).status == 49
+
+
+def test_trap_after_growth_that_the_module_itself_forbids(wasi):
+    """A module may try to grow beyond its own maximum; the memory limit has no part in that."""
+    text = f"""(module {IMPORTS} (memory (export "memory") 1 2)
+        (func (export "_start") (if (i32.ne (memory.grow (i32.const 5)) (i32.const -1)) (then (call $exit (i32.const 3))))
+          unreachable))"""
+    result = wasi("wasi", module(text))
+    assert result.status == 134, result
+    assert "unreachable" in result.stderr
 
 
 def test_memory_that_the_module_needs_at_its_start(wasi):

@@ -1,6 +1,5 @@
-/* src/agent_core/execute_request.c and execution_answer.c */
+/* src/agent_core/execute_request.c */
 #include "agent_core/execute_request.h"
-#include "agent_core/execution_answer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -49,7 +48,9 @@ static void a_full_request_is_understood(void **state)
                              parse("{\"code\":\"print(1)\",\"interpreter\":\"python-3.11\","
                                    "\"argv\":[\"a\",\"\"],\"stdin\":\"in\\u0000put\","
                                    "\"env\":{\"A\":\"1=2\",\"B\":\"\"},\"timeout_ms\":5000,"
-                                   "\"memory_limit_bytes\":67108864}"),
+                                   "\"cpu_limit_ms\":700,\"memory_limit_bytes\":67108864,"
+                                   "\"files\":{\"in/a\":\"text\"},"
+                                   "\"session_id\":\"user-1:notebook.2\"}"),
                              *state, &fault),
         0);
     const struct execution_request *request = &execute.request;
@@ -66,8 +67,16 @@ static void a_full_request_is_understood(void **state)
     assert_int_equal(request->stdin_size, 6);
     assert_memory_equal(request->stdin_bytes, "in\0put", 6);
     assert_int_equal(request->timeout_ms, 5000);
+    assert_int_equal(request->processor_limit_ms, 700);
     assert_int_equal(request->memory_limit_bytes, 67108864);
     assert_int_equal(request->output_limit_bytes, 1048576);
+    assert_int_equal(request->file_count, 1);
+    assert_int_equal(request->files[0].path_size, 4);
+    assert_memory_equal(request->files[0].path, "in/a", 4);
+    assert_int_equal(request->files[0].size, 4);
+    assert_memory_equal(request->files[0].bytes, "text", 4);
+    assert_false(request->stream_output);
+    assert_string_equal(execute.session, "user-1:notebook.2");
     execute_request_free(&execute);
 }
 
@@ -77,10 +86,13 @@ static void code_alone_is_enough(void **state)
     struct json_fault fault = JSON_FAULT_NONE;
     assert_int_equal(execute_request_read(&execute, parse("{\"code\":\" \"}"), *state, &fault), 0);
     assert_null(execute.interpreter);
+    assert_null(execute.session);
     assert_int_equal(execute.request.argument_count, 1);
     assert_int_equal(execute.request.variable_count, 0);
     assert_int_equal(execute.request.stdin_size, 0);
+    assert_int_equal(execute.request.file_count, 0);
     assert_int_equal(execute.request.timeout_ms, 30000);
+    assert_int_equal(execute.request.processor_limit_ms, 0);
     assert_int_equal(execute.request.memory_limit_bytes, 268435456);
     execute_request_free(&execute);
 }
@@ -134,8 +146,15 @@ static void wrong_requests_name_the_field(void **state)
         {"{\"code\":\"1\",\"interpreter\":\"python-3.11.wasm\"}", "interpreter"},
         {"{\"code\":\"1\",\"interpreter\":\".hidden\"}", "interpreter"},
         {"{\"code\":\"1\",\"interpreter\":\"a b\"}", "interpreter"},
-        {"{\"code\":\"1\",\"files\":{}}", "files"},
-        {"{\"code\":\"1\",\"session_id\":\"s\"}", "session_id"},
+        {"{\"code\":\"1\",\"cpu_limit_ms\":-1}", "cpu_limit_ms"},
+        {"{\"code\":\"1\",\"cpu_limit_ms\":300001}", "cpu_limit_ms"},
+        {"{\"code\":\"1\",\"files\":1}", "files"},
+        {"{\"code\":\"1\",\"files\":{\"../a\":\"\"}}", "files"},
+        {"{\"code\":\"1\",\"session_id\":\"\"}", "session_id"},
+        {"{\"code\":\"1\",\"session_id\":1}", "session_id"},
+        {"{\"code\":\"1\",\"session_id\":\"../s\"}", "session_id"},
+        {"{\"code\":\"1\",\"session_id\":\"a b\"}", "session_id"},
+        {"{\"code\":\"1\",\"session_id\":\"a\\u0000b\"}", "session_id"},
         {"{\"code\":\"1\",\"timeout\":5}", "timeout"},
         {"[\"code\"]", "body"},
     };
@@ -162,72 +181,6 @@ static void code_above_its_limit_is_too_large(void **state)
     execute_request_free(&execute);
 }
 
-static json_t *answer_of(struct execution_result *result, const char *out, const char *type)
-{
-    (void)buffer_append_text(&result->stdout_bytes, out);
-    (void)buffer_append_text(&result->error_type, type);
-    (void)buffer_append_text(&result->error_message, "of the guest");
-    (void)buffer_append_text(&result->traceback, "Traceback\xff");
-    json_t *answer = execution_answer(result, "id-1");
-    assert_non_null(answer);
-    buffer_free(&result->stdout_bytes);
-    buffer_free(&result->error_type);
-    buffer_free(&result->error_message);
-    buffer_free(&result->traceback);
-    return answer;
-}
-
-static const char *error_text(const json_t *answer, const char *name)
-{
-    return json_string_value(json_object_get(json_object_get(answer, "error"), name));
-}
-
-static void an_answer_says_what_became_of_it(void **state)
-{
-    (void)state;
-    struct execution_result result = {.status = ERROR_OK,
-                                      .stdout_truncated = true,
-                                      .wall_ms = 3,
-                                      .cpu_ms = 2,
-                                      .peak_memory_bytes = (uint64_t)5 << 30};
-    json_t *answer = answer_of(&result, "{\"status\":\"timeout\"}\xff", "");
-    assert_string_equal(json_string_value(json_object_get(answer, "status")), "ok");
-    assert_string_equal(json_string_value(json_object_get(answer, "execution_id")), "id-1");
-    assert_string_equal(json_string_value(json_object_get(answer, "stdout")),
-                        "{\"status\":\"timeout\"}\xef\xbf\xbd");
-    assert_string_equal(json_string_value(json_object_get(answer, "stderr")), "");
-    assert_true(json_is_true(json_object_get(answer, "stdout_truncated")));
-    assert_true(json_is_false(json_object_get(answer, "stderr_truncated")));
-    assert_true(json_is_null(json_object_get(answer, "error")));
-    const json_t *usage = json_object_get(answer, "usage");
-    assert_int_equal(json_integer_value(json_object_get(usage, "wall_ms")), 3);
-    assert_true(json_integer_value(json_object_get(usage, "peak_memory_bytes")) == (json_int_t)5
-                                                                                       << 30);
-    json_decref(answer);
-}
-
-static void an_exception_is_shown_as_the_guest_reports_it(void **state)
-{
-    (void)state;
-    struct execution_result result = {.status = ERROR_PYTHON_ERROR, .exit_code = 1};
-    json_t *answer = answer_of(&result, "", "ValueError");
-    assert_string_equal(error_text(answer, "type"), "ValueError");
-    assert_string_equal(error_text(answer, "message"), "of the guest");
-    assert_string_equal(error_text(answer, "traceback"), "Traceback\xef\xbf\xbd");
-    json_decref(answer);
-}
-
-static void what_the_host_knows_is_in_the_words_of_the_host(void **state)
-{
-    (void)state;
-    struct execution_result result = {
-        .status = ERROR_TIMEOUT, .exit_code = 124, .message = "Execution timeout"};
-    json_t *answer = answer_of(&result, "", "Nothing");
-    assert_string_equal(error_text(answer, "type"), "timeout");
-    assert_string_equal(error_text(answer, "message"), "Execution timeout");
-    json_decref(answer);
-}
-
 int main(void)
 {
 #define CASE(NAME) cmocka_unit_test_setup_teardown(NAME, begin, end)
@@ -237,9 +190,6 @@ int main(void)
         CASE(a_limit_of_the_configuration_may_exceed_the_usual_maximum),
         CASE(wrong_requests_name_the_field),
         CASE(code_above_its_limit_is_too_large),
-        cmocka_unit_test(an_answer_says_what_became_of_it),
-        cmocka_unit_test(an_exception_is_shown_as_the_guest_reports_it),
-        cmocka_unit_test(what_the_host_knows_is_in_the_words_of_the_host),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,7 @@
  */
 #include "sandbox/execution_status.h"
 
-#include "sandbox/run_report.h"
+#include "sandbox/guest_channel.h"
 #include "shannon_guest.h"
 
 #include <setjmp.h>
@@ -11,25 +11,19 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #define EXITED(code) ((code) << 8)
 #define SIGNALED(number) (number)
 
-/* The frame that a child would have written. */
-static void make_frame(const struct run_report *report, struct buffer *frame)
+/* The report as a process would send it, without the head of its frame. */
+static void make_report(const struct run_report *report, struct buffer *bytes)
 {
-    int ends[2];
-    assert_int_equal(pipe(ends), 0);
-    assert_int_equal(run_report_write(ends[1], report), 0);
-    (void)close(ends[1]);
-    assert_int_equal(buffer_reserve(frame, 65536), 0);
-    ssize_t size = read(ends[0], frame->data, 65536);
-    (void)close(ends[0]);
-    assert_true(size > 0);
-    frame->size = (size_t)size;
+    BUFFER_LOCAL struct buffer frame = BUFFER_EMPTY;
+    assert_int_equal(run_report_append(&frame, report), 0);
+    size_t head = sizeof(struct guest_channel_head);
+    assert_int_equal(buffer_append(bytes, frame.data + head, frame.size - head), 0);
 }
 
 static size_t put_record(uint8_t *place, uint32_t kind, const char *text)
@@ -101,12 +95,26 @@ static const struct row rows[] = {
      EXIT_TIMEOUT,
      "Execution timeout"},
     {"processor time",
-     {.wait_status = SIGNALED(SIGXCPU), .timeout_ms = 5},
+     {.timed_out = true, .processor_limit = true, .timeout_ms = 5, .processor_limit_ms = 678},
      {0},
      NULL,
      ERROR_TIMEOUT,
      EXIT_TIMEOUT,
-     "Execution timeout"},
+     "678 ms of processor time"},
+    {"processor time, told by the program itself",
+     {.timed_out = true, .processor_limit = true, .processor_limit_ms = 678},
+     RETURNED(1),
+     "KeyboardInterrupt",
+     ERROR_TIMEOUT,
+     EXIT_TIMEOUT,
+     "678 ms of processor time"},
+    {"the kernel's limit of processor time is not the service's",
+     {.wait_status = SIGNALED(SIGXCPU), .timeout_ms = 5},
+     {0},
+     NULL,
+     ERROR_INTERNAL,
+     EXIT_SHANNON_FAILED,
+     "signal 24"},
     {"cancelled",
      {.wait_status = SIGNALED(SIGKILL), .cancelled = true},
      {0},
@@ -143,13 +151,27 @@ static const struct row rows[] = {
      ERROR_INTERNAL,
      EXIT_SHANNON_FAILED,
      "not allowed"},
+    {"ended from outside by signal 15",
+     {.wait_status = SIGNALED(SIGTERM)},
+     {0},
+     NULL,
+     ERROR_KILLED,
+     EXIT_KILLED,
+     "signal 15"},
     {"a fault of the host's own",
      {.wait_status = SIGNALED(SIGSEGV)},
-     RETURNED(0),
+     {0},
      NULL,
      ERROR_INTERNAL,
      EXIT_SHANNON_FAILED,
      "signal 11"},
+    {"killed by the service, as its report was there", /* the process is not waited for */
+     {.wait_status = SIGNALED(SIGKILL)},
+     RETURNED(0),
+     NULL,
+     ERROR_OK,
+     0,
+     ""},
     {"a core dump", /* bit 7 of the wait status */
      {.wait_status = SIGNALED(SIGABRT) | 0x80},
      {0},
@@ -202,18 +224,29 @@ static const struct row rows[] = {
      "not found"},
 };
 
+/* Decides as the service does: `reported` goes with the report. */
+static void decide_report(const struct execution_end *seen, const struct run_report *sent,
+                          struct execution_result *result)
+{
+    struct execution_end end = *seen;
+    struct run_report room;
+    BUFFER_LOCAL struct buffer bytes = BUFFER_EMPTY;
+    if (sent->kind != 0)
+        make_report(sent, &bytes);
+    end.reported = sent->kind != 0;
+    execution_status_decide(&end, bytes.data, bytes.size, &room, result);
+    result->report = NULL; /* it goes with `bytes` */
+}
+
 static void decide(const struct row *row, struct execution_result *result)
 {
     uint8_t records[256];
     struct run_report report = row->report;
-    BUFFER_LOCAL struct buffer frame = BUFFER_EMPTY;
     if (row->exception != NULL) {
         report.records = records;
         report.records_size = put_record(records, SHANNON_RESULT_EXCEPTION_TYPE, row->exception);
     }
-    if (report.kind != 0)
-        make_frame(&report, &frame);
-    execution_status_decide(&row->end, &frame, result);
+    decide_report(&row->end, &report, result);
 }
 
 static void check(const struct row *row)
@@ -306,9 +339,7 @@ static void a_failures_message_is_text(void **state)
                                           .records_size = cases[i].size};
         const struct execution_end end = {.wait_status = EXITED(1)};
         struct execution_result result = {0};
-        BUFFER_LOCAL struct buffer frame = BUFFER_EMPTY;
-        make_frame(&report, &frame);
-        execution_status_decide(&end, &frame, &result);
+        decide_report(&end, &report, &result);
         assert_string_equal(result.message, cases[i].message);
         assert_int_equal(result.exit_code, EXIT_SHANNON_FAILED);
         execution_result_free(&result);
@@ -319,7 +350,6 @@ static void texts_of_the_exception_are_passed_on(void **state)
 {
     uint8_t records[256];
     size_t size = 0;
-    BUFFER_LOCAL struct buffer frame = BUFFER_EMPTY;
     struct execution_result result = {0};
     const struct execution_end end = {0};
     (void)state;
@@ -331,13 +361,133 @@ static void texts_of_the_exception_are_passed_on(void **state)
                                       .memory_size = 65536,
                                       .records = records,
                                       .records_size = size};
-    make_frame(&report, &frame);
-    execution_status_decide(&end, &frame, &result);
+    decide_report(&end, &report, &result);
     assert_string_equal(buffer_text(&result.error_type), "ValueError");
     assert_string_equal(buffer_text(&result.error_message), "no such value");
     assert_string_equal(buffer_text(&result.traceback), "Traceback ...\n");
+    assert_false(result.has_value);
     assert_int_equal(result.peak_memory_bytes, 65536);
     execution_result_free(&result);
+}
+
+static void the_value_of_a_last_expression_is_passed_on(void **state)
+{
+    static const char *const values[] = {"42", ""};
+    const struct execution_end end = {0};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        uint8_t records[64];
+        struct execution_result result = {0};
+        const struct run_report report = {.kind = RUN_REPORT_ENDED,
+                                          .records = records,
+                                          .records_size =
+                                              put_record(records, SHANNON_RESULT_VALUE, values[i])};
+        decide_report(&end, &report, &result);
+        assert_int_equal(result.status, ERROR_OK);
+        assert_true(result.has_value);
+        assert_string_equal(buffer_text(&result.value), values[i]);
+        execution_result_free(&result);
+    }
+}
+
+/* What either the service or the process dropped is marked. */
+static void marks_of_truncation_add_up(void **state)
+{
+    const struct execution_end end = {0};
+    (void)state;
+    for (int marks = 0; marks < 32; marks++) {
+        struct execution_result result = {.stdout_truncated = (marks & 1) != 0,
+                                          .stderr_truncated = (marks & 2) != 0};
+        const struct run_report report = {.kind = RUN_REPORT_ENDED,
+                                          .stdout_truncated = (marks & 4) != 0,
+                                          .stderr_truncated = (marks & 8) != 0,
+                                          .files_dropped = (marks & 16) != 0};
+        decide_report(&end, &report, &result);
+        assert_int_equal(result.stdout_truncated, (marks & 5) != 0);
+        assert_int_equal(result.stderr_truncated, (marks & 10) != 0);
+        assert_int_equal(result.files_dropped, (marks & 16) != 0);
+        execution_result_free(&result);
+    }
+}
+
+static int note_file(void *argument, const char *path, size_t path_size, uint64_t size,
+                     const void *bytes)
+{
+    return buffer_append_format(argument, "%.*s=%.*s", (int)path_size, path, (int)size,
+                                (const char *)bytes);
+}
+
+/* The report that the result points to stays valid as long as its bytes do. */
+static void files_are_visited_through_the_result(void **state)
+{
+    static const struct {
+        struct run_report_file head;
+        char rest[8];
+    } file = {{.size = 4, .bytes_size = 4, .path_size = 4}, "pathtext"};
+    const struct run_report sent = {.kind = RUN_REPORT_ENDED,
+                                    .files = (const uint8_t *)&file,
+                                    .files_size = sizeof(file),
+                                    .file_count = 1};
+    const struct execution_end end = {.reported = true};
+    struct execution_result result = {0};
+    struct run_report room;
+    BUFFER_LOCAL struct buffer bytes = BUFFER_EMPTY;
+    BUFFER_LOCAL struct buffer text = BUFFER_EMPTY;
+    (void)state;
+    assert_int_equal(execution_result_visit_files(&result, note_file, &text), 0);
+    make_report(&sent, &bytes);
+    execution_status_decide(&end, bytes.data, bytes.size, &room, &result);
+    assert_ptr_equal(result.report, &room);
+    assert_int_equal(execution_result_visit_files(&result, note_file, &text), 0);
+    assert_string_equal(buffer_text(&text), "path=text");
+    execution_result_free(&result);
+}
+
+/* A process that speaks nonsense is not believed, whatever the nonsense says. */
+static void a_report_that_is_none_is_an_internal_error(void **state)
+{
+    const struct run_report sent = RETURNED(0);
+    const struct execution_end end = {.reported = true};
+    BUFFER_LOCAL struct buffer bytes = BUFFER_EMPTY;
+    (void)state;
+    make_report(&sent, &bytes);
+    for (size_t size = 0; size < bytes.size; size++) {
+        struct execution_result result = {0};
+        struct run_report room;
+        execution_status_decide(&end, bytes.data, size, &room, &result);
+        assert_int_equal(result.status, ERROR_INTERNAL);
+        assert_int_equal(result.exit_code, EXIT_SHANNON_FAILED);
+        assert_non_null(strstr(result.message, "without a report"));
+        assert_null(result.report);
+        execution_result_free(&result);
+    }
+}
+
+static void only_what_nobody_asked_for_is_unexplained(void **state)
+{
+    static const struct {
+        struct execution_end end;
+        bool unexplained;
+    } cases[] = {
+        {{.wait_status = SIGNALED(SIGSYS)}, true},
+        {{.wait_status = SIGNALED(SIGSEGV)}, true},
+        {{.wait_status = SIGNALED(SIGABRT) | 0x80}, true},
+        {{.wait_status = EXITED(0)}, true},
+        {{.wait_status = EXITED(1)}, true},
+        {{.wait_status = SIGNALED(SIGKILL)}, false},
+        {{.wait_status = SIGNALED(SIGTERM)}, false},
+        {{.wait_status = SIGNALED(SIGINT)}, false},
+        {{.wait_status = SIGNALED(SIGHUP)}, false},
+        {{.wait_status = SIGNALED(SIGSYS), .reported = true}, false},
+        {{.wait_status = SIGNALED(SIGSYS), .cancelled = true}, false},
+        {{.wait_status = SIGNALED(SIGSYS), .timed_out = true}, false},
+        {{.wait_status = EXITED(1), .failure = {ERROR_INTERNAL, "none"}}, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        if (execution_status_is_unexplained(&cases[i].end) != cases[i].unexplained)
+            fail_msg("case %zu", i);
+    }
 }
 
 int main(void)
@@ -347,6 +497,11 @@ int main(void)
         cmocka_unit_test(memory_limit_needs_the_hosts_word),
         cmocka_unit_test(a_failures_message_is_text),
         cmocka_unit_test(texts_of_the_exception_are_passed_on),
+        cmocka_unit_test(the_value_of_a_last_expression_is_passed_on),
+        cmocka_unit_test(marks_of_truncation_add_up),
+        cmocka_unit_test(files_are_visited_through_the_result),
+        cmocka_unit_test(a_report_that_is_none_is_an_internal_error),
+        cmocka_unit_test(only_what_nobody_asked_for_is_unexplained),
     };
     return cmocka_run_group_tests_name("execution_status", tests, NULL, NULL);
 }

@@ -172,6 +172,7 @@ static const struct sample samples[] = {
     SAMPLE("memory above 4 GiB", "section 5", HEADER, 5, 5, 1, 0, 0x81, 0x80, 4, EXPORT_MEMORY),
     SAMPLE("more types than bytes", "section 1", HEADER, 1, 5, 0xff, 0xff, 0xff, 0xff, 0x0f),
     SAMPLE("type that is no function", "section 1", HEADER, 1, 2, 1, 0x5f),
+    SAMPLE("type of a value that does not exist", "section 1", HEADER, 1, 5, 1, 0x60, 1, 0x6e, 0),
     SAMPLE("import of a type that is not there", "section 2", HEADER, 2, 7, 1, 1, 'a', 1, 'b', 0,
            0),
     SAMPLE("import of a memory", "not a function", HEADER, 2, 8, 1, 1, 'a', 1, 'b', 2, 0, 1),
@@ -197,6 +198,90 @@ static void each_sample_is_told_apart(void **state)
                 : result == 0 || strstr(error.message, samples[i].words) == NULL)
             fail_msg("%s: %d, \"%s\"", samples[i].name, result, error.message);
     }
+}
+
+/* The globals of a module with a section of these bytes; UINT32_MAX when it is refused. */
+static uint32_t variable_globals(const uint8_t *contents, size_t size)
+{
+    static const uint8_t front[] = {HEADER, MEMORY, 6};
+    static const uint8_t back[] = {EXPORT_MEMORY};
+    uint8_t bytes[256];
+    struct wasm_module module;
+    struct error error = ERROR_NONE;
+    size_t at = sizeof(front);
+    assert_true(size < 100);
+    memcpy(bytes, front, sizeof(front));
+    bytes[at++] = (uint8_t)size;
+    memcpy(bytes + at, contents, size);
+    memcpy(bytes + at + size, back, sizeof(back));
+    at += size + sizeof(back);
+    assert_int_equal(read_copy(bytes, at, &error),
+                     wasm_module_read(&module, bytes, at, "module.wasm", &error));
+    uint32_t count = error.kind == ERROR_OK ? module.variable_global_count : UINT32_MAX;
+    wasm_module_free(&module);
+    return count;
+}
+
+static void globals_that_can_change_are_counted(void **state)
+{
+    static const uint8_t none[] = {0};
+    static const uint8_t constant[] = {1, 0x7f, 0, 0x41, 7, 0x0b};
+    static const uint8_t variable[] = {1, 0x7f, 1, 0x41, 7, 0x0b};
+    /* i32, i64 of ten bytes, f32, f64, funcref to null and to a function, and another global's. */
+    static const uint8_t many[] = {
+        7,    0x7f, 1,    0x41, 0xff, 0xff, 0xff, 0xff, 0x07, 0x0b, 0x7e, 1,    0x42, 0x80, 0x80,
+        0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x7f, 0x0b, 0x7d, 0,    0x43, 1,    2,    3,
+        0x0b, 0x0b, 0x7c, 1,    0x44, 1,    2,    3,    4,    5,    6,    7,    0x0b, 0x0b, 0x70,
+        1,    0xd0, 0x70, 0x0b, 0x70, 0,    0xd2, 0,    0x0b, 0x7f, 1,    0x23, 0,    0x0b};
+    (void)state;
+    assert_int_equal(variable_globals(none, sizeof(none)), 0);
+    assert_int_equal(variable_globals(constant, sizeof(constant)), 0);
+    assert_int_equal(variable_globals(variable, sizeof(variable)), 1);
+    assert_int_equal(variable_globals(many, sizeof(many)), 5);
+    struct wasm_module module;
+    struct error error = ERROR_NONE;
+    assert_int_equal(wasm_module_read(&module, good, sizeof(good), "module.wasm", &error), 0);
+    assert_int_equal(module.variable_global_count, 0);
+    wasm_module_free(&module);
+}
+
+static void globals_that_are_none_are_refused(void **state)
+{
+    static const struct {
+        size_t size;
+        uint8_t bytes[8];
+    } cases[] = {
+        {1, {1}},                               /* one that is not there */
+        {6, {1, 0x7f, 2, 0x41, 7, 0x0b}},       /* neither constant nor variable */
+        {6, {1, 0x7f, 0xff, 0x41, 7, 0x0b}},    /* the same */
+        {5, {1, 0x7f, 1, 0x41, 7}},             /* a first value without an end */
+        {6, {1, 0x7f, 1, 0x20, 0, 0x0b}},       /* one that is no constant */
+        {7, {1, 0x7f, 1, 0x41, 7, 0x0b, 0x0b}}, /* something behind it */
+        {6, {2, 0x7f, 1, 0x41, 7, 0x0b}},       /* a second that is not there */
+        {6, {1, 0x7f, 1, 0x43, 1, 0x0b}},       /* a number that is too short */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        if (variable_globals(cases[i].bytes, cases[i].size) != UINT32_MAX)
+            fail_msg("case %zu is taken", i);
+    }
+}
+
+/* A call through a table is checked by the canonical type alone. */
+static void types_of_references_are_told_apart(void **state)
+{
+    static const uint8_t bytes[] = {
+        HEADER, 1,    17, 4,    0x60, 1,    0x7b, 0,    0x60, 1,      0x70,
+        0,      0x60, 1,  0x6f, 0,    0x60, 1,    0x70, 0,    MEMORY, EXPORT_MEMORY};
+    static const uint32_t canonical[] = {0, 1, 2, 1};
+    struct wasm_module module;
+    struct error error = ERROR_NONE;
+    (void)state;
+    assert_int_equal(wasm_module_read(&module, bytes, sizeof(bytes), "module.wasm", &error), 0);
+    assert_int_equal(module.type_count, 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(module.types[i].canonical, canonical[i]);
+    wasm_module_free(&module);
 }
 
 /* Refused at once instead of comparing for minutes. */
@@ -250,6 +335,9 @@ int main(void)
         cmocka_unit_test(bit_flips_do_no_harm),
         cmocka_unit_test(random_changes_do_no_harm),
         cmocka_unit_test(each_sample_is_told_apart),
+        cmocka_unit_test(globals_that_can_change_are_counted),
+        cmocka_unit_test(globals_that_are_none_are_refused),
+        cmocka_unit_test(types_of_references_are_told_apart),
         cmocka_unit_test(absurdly_many_types_are_refused),
         cmocka_unit_test(names_are_shown_without_control_characters),
     };

@@ -8,7 +8,13 @@
  * describe_failure().
  */
 #define PY_SSIZE_T_CLEAN
+#define Py_BUILD_CORE
 #include <Python.h>
+
+#include <internal/pycore_ast.h>
+#include <internal/pycore_compile.h>
+#include <internal/pycore_parser.h>
+#include <internal/pycore_pyarena.h>
 
 #include "shannon_guest.h"
 
@@ -24,9 +30,14 @@
 /* Where programs run when the host grants such a folder. */
 #define WORKING_FOLDER "/workspace"
 
+/* See take_free_places(). */
+#define LARGEST_PLACE ((size_t)1 << 20)
+#define SMALLEST_PLACE ((size_t)32)
+
 void __wasm_call_ctors(void);
 size_t _PySignal_InterruptWords(volatile void *words[4]); /* patches/python-interrupt-words.patch */
-int _PyGC_MakeHeapImmortal(void);                         /* patches/python-immortal-objects.patch */
+int _PyGC_MakeHeapImmortal(void);           /* patches/python-immortal-objects.patch */
+void _PyRandom_Forget(PyObject *generator); /* patches/python-random-seeded-late.patch */
 void sqlite3_randomness(int size, void *bytes);
 
 static PyObject *run_function;     /* shannon_runner.run, once initialised */
@@ -65,13 +76,91 @@ static bool start_python(uint32_t flags)
     return true;
 }
 
+/* ---- what the runner cannot do in Python ---- */
+
+/* Compiles a program that was parsed: its statements and, if it ends in an expression whose value
+ * is wanted, that as the second code object; None otherwise. */
+static PyObject *compile_module(mod_ty module, PyObject *filename, bool wants_value, PyArena *arena)
+{
+    PyCompilerFlags flags = _PyCompilerFlags_INIT;
+    asdl_stmt_seq *body = module->v.Module.body;
+    Py_ssize_t count = asdl_seq_LEN(body);
+    expr_ty value = NULL;
+    if (wants_value && count > 0 && asdl_seq_GET(body, count - 1)->kind == Expr_kind) {
+        value = asdl_seq_GET(body, count - 1)->v.Expr.value;
+        body->size--;
+    }
+    PyCodeObject *statements = _PyAST_Compile(module, filename, &flags, -1, arena);
+    if (statements == NULL)
+        return NULL;
+    if (value == NULL)
+        return Py_BuildValue("(NO)", statements, Py_None);
+    /* `flags` has the features that the statements imported from __future__. */
+    mod_ty expression = _PyAST_Expression(value, arena);
+    PyCodeObject *last =
+        expression == NULL ? NULL : _PyAST_Compile(expression, filename, &flags, -1, arena);
+    if (last != NULL)
+        return Py_BuildValue("(NN)", statements, last);
+    Py_DECREF(statements);
+    return NULL;
+}
+
+/* By way of ast.parse() each part of a program would become a Python object and back. */
+static PyObject *compile_program(PyObject *runner, PyObject *arguments)
+{
+    const char *source;
+    Py_ssize_t size;
+    PyObject *filename;
+    int wants_value;
+    PyCompilerFlags flags = _PyCompilerFlags_INIT;
+    (void)runner;
+    if (!PyArg_ParseTuple(arguments, "y#Up", &source, &size, &filename, &wants_value))
+        return NULL;
+    if (memchr(source, '\0', (size_t)size) != NULL) {
+        PyErr_SetString(PyExc_SyntaxError, "source code string cannot contain null bytes");
+        return NULL;
+    }
+    PyArena *arena = _PyArena_New();
+    if (arena == NULL)
+        return NULL;
+    flags.cf_flags = PyCF_SOURCE_IS_UTF8;
+    mod_ty module = _PyParser_ASTFromString(source, filename, Py_file_input, &flags, arena);
+    PyObject *codes =
+        module == NULL ? NULL : compile_module(module, filename, wants_value != 0, arena);
+    _PyArena_Free(arena);
+    return codes;
+}
+
+static PyObject *forget_random_state(PyObject *runner, PyObject *generator)
+{
+    (void)runner;
+    _PyRandom_Forget(generator);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef runner_functions[] = {
+    {"compile_program", compile_program, METH_VARARGS, NULL},
+    {"forget_random_state", forget_random_state, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
 /* The free places in the memory that start-up used are scattered over it, and each object that a
  * program puts into one makes a whole page differ from the image. With these taken, programs begin
  * on pages that hold nothing else. What is taken is never given back. */
 static void take_free_places(void)
 {
-    /* Objects/obmalloc.c: blocks of up to 512 bytes, by multiples of 8, in pools of 4 KiB that begin
-     * with the number of blocks in use. */
+    /* malloc(3): what lies beyond a block for which there was no room before. */
+    uint8_t *edge = malloc(LARGEST_PLACE);
+    free(edge);
+    for (size_t size = LARGEST_PLACE / 2; size >= SMALLEST_PLACE; size /= 2) {
+        uint8_t *block;
+        do
+            block = malloc(size);
+        while (block != NULL && block < edge);
+        free(block);
+    }
+    /* Objects/obmalloc.c: blocks of up to 512 bytes, by multiples of 8, in pools of 4 KiB that
+     * begin with the number of blocks in use. */
     for (size_t size = 8; size <= 512; size += 8) {
         uint32_t *block;
         do
@@ -99,6 +188,10 @@ static bool import_runner(uint32_t flags)
     PyObject *runner = PyImport_ImportModule("_shannon_runner");
     if (runner == NULL)
         return false;
+    if (PyModule_AddFunctions(runner, runner_functions) < 0) {
+        Py_DECREF(runner);
+        return false;
+    }
     run_function = PyObject_GetAttrString(runner, "run");
     refresh_function = PyObject_GetAttrString(runner, "refresh");
     bool done = run_function != NULL && refresh_function != NULL &&

@@ -89,8 +89,8 @@ struct shannon_record {
  */
 
 /* Finish as a Python process does, but without tearing the interpreter down: wait for threads, run
- * atexit handlers, drop the program's globals so that destructors run and files are flushed. The
- * instance is spent afterwards. */
+ * atexit handlers, drop the program's globals so that destructors run and files are flushed. A
+ * program that is run afterwards finds the names of the one before set to None. */
 #define SHANNON_RUN_FINAL 1u
 /* As in a notebook: when the program ends in an expression whose value is not None, the value's
  * repr is in the result. */

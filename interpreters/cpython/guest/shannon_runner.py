@@ -9,7 +9,6 @@ Importing costs milliseconds, which a program that is run once and cold pays in 
 loaded anyway are imported here; those for reporting an error are imported by preload(), or when there is an error.
 """
 
-import _ast
 import _frozen_importlib_external
 import atexit
 import builtins
@@ -99,13 +98,13 @@ _KeyboardInterrupt = KeyboardInterrupt
 _SyntaxError = SyntaxError
 _SystemExit = SystemExit
 _ValueError = ValueError
-_compile, _exec, _eval, _repr, _str, _type = compile, exec, eval, repr, str, type
+_exec, _eval, _repr, _str, _type = exec, eval, repr, str, type
 _bool, _bytes, _int, _isinstance, _len, _list, _getattr = bool, bytes, int, isinstance, len, list, getattr
 _open = open
 _type_name = type.__dict__["__name__"].__get__
 _builtins_dict = builtins.__dict__
 _excepthook = sys.__excepthook__
-_run_exitfuncs = atexit._run_exitfuncs
+_run_exitfuncs, _count_exitfuncs = atexit._run_exitfuncs, atexit._ncallbacks
 _collect = gc.collect
 _decode_source = _frozen_importlib_external.decode_source
 _TracebackException = _linecache_cache = None  # until _bind_traceback()
@@ -113,15 +112,14 @@ _sys, _os = sys, os
 _stdout, _stderr = sys.stdout, sys.stderr
 _main = sys.modules["__main__"]
 _import_module = __import__
-_script_folder = object()
+_script_folder = None
 _runs = 0
 _main_namespace = _main.__dict__
+_STANDARD_NAMES = frozenset(_main_namespace) | {"__builtins__", "__file__"}
+# What preload() left for the end of a program to do; more is the program's own.
+_preloaded_exitfuncs = _preloaded_thread_exitfuncs = _preloaded_log_handlers = 0
 
-# Compile-time features a program's statements hand to its last expression: `from __future__ import annotations` and
-# its like, which a code object has as CO_FUTURE_* flags (Include/cpython/code.h).
-_FEATURES_MASK = 0x1FE0000
-_ONLY_AST = _ast.PyCF_ONLY_AST
-_ast_Expr, _ast_Expression = _ast.Expr, _ast.Expression
+# compile_program(code, filename, wants_value) and forget_random_state(generator) come from the reactor.
 
 
 def _bind_traceback():
@@ -134,11 +132,11 @@ def _bind_traceback():
 def _warm_up():
     """Runs what programs usually do, for what Python does only once: caches, specialised bytecode, types that are made
     when they are first needed. A copy would do it again, and its pages would differ from those of its siblings."""
-    global _runs, _script_folder
-    names, argv, folder = set(_main_namespace), sys.argv, list(sys.path)
-    for _ in range(_WARM_UP_ROUNDS):
-        _runs = 0
-        status, *rest = run(RUN_VALUE, _WARM_UP_PROGRAM, "main.py", [], {})
+    global _runs
+    names, argv = set(_main_namespace), sys.argv
+    for flags in (RUN_VALUE, RUN_VALUE | RUN_FINAL) * _WARM_UP_ROUNDS:
+        refresh()
+        status, *rest = run(flags, _WARM_UP_PROGRAM, "main.py", [], {})
         if status != 0:
             raise RuntimeError(f"the program for warming up failed: {rest}")
         try:
@@ -150,16 +148,23 @@ def _warm_up():
     builtins.__dict__.pop("_", None)
     _loader.code, _loader.filename = b"", ""
     sys.modules["re"].purge()
-    _runs, _script_folder, sys.argv, sys.path[:] = 0, object(), argv, folder
+    _runs, sys.argv = 0, argv
 
 
 def preload():
     """Imports the common modules and moves every object out of the garbage collector's sight."""
+    global _preloaded_exitfuncs, _preloaded_thread_exitfuncs, _preloaded_log_handlers
     for name in PRELOADED_MODULES:
         _import_module(name)
     _bind_traceback()
+    _preloaded_exitfuncs = atexit._ncallbacks()
+    _preloaded_thread_exitfuncs = len(sys.modules["threading"]._threading_atexits)
+    _preloaded_log_handlers = len(sys.modules["logging"]._handlerList)
     _warm_up()
     sys.modules["linecache"].clearcache()
+    # Folders that do not exist now may come with a program.
+    for path in [path for path, importer in sys.path_importer_cache.items() if importer is None]:
+        del sys.path_importer_cache[path]
     gc.collect()
     gc.freeze()
 
@@ -171,7 +176,8 @@ def refresh():
     _runs = 0
     modules = _sys.modules
     if "random" in modules:
-        modules["random"]._inst.seed()
+        forget_random_state(modules["random"]._inst)
+        modules["random"]._inst.gauss_next = None
     if "tempfile" in modules:
         modules["tempfile"]._name_sequence = None
     if "uuid" in modules:
@@ -227,10 +233,13 @@ def _set_script_folder(filename):
     path = _sys.path
     if not _isinstance(path, _list):
         return
-    if path and path[0] is _script_folder:
+    folder = _str(_os.path.dirname(filename)) if "/" in filename else ""
+    if _script_folder is not None and path and path[0] is _script_folder:
+        if folder == _script_folder:
+            return
         del path[0]
-    _script_folder = _str(_os.path.dirname(filename))
-    path.insert(0, _script_folder)
+    _script_folder = folder
+    path.insert(0, folder)
 
 
 def _begin_first_run():
@@ -238,10 +247,6 @@ def _begin_first_run():
     logging = _sys.modules.get("logging")
     if logging is not None:
         logging._startTime = _sys.modules["time"].time()
-    # Folders that did not exist then may have come since.
-    importers = _sys.path_importer_cache
-    for path in [path for path, importer in importers.items() if importer is None]:
-        del importers[path]
 
 
 def _begin_later_run():
@@ -269,25 +274,10 @@ def _prepare(flags, code, filename, arguments, environment):
     _loader.remember(code, filename)
 
 
-def _compile_program(code, filename, wants_value):
-    """The code objects (statements, last expression); the second is None unless the value is wanted and there."""
-    if not wants_value:
-        return _compile(code, filename, "exec", 0, True), None
-    tree = _compile(code, filename, "exec", _ONLY_AST, True)
-    if not tree.body or not _isinstance(tree.body[-1], _ast_Expr):
-        return _compile(tree, filename, "exec", 0, True), None
-    last = _ast_Expression(tree.body.pop().value)
-    statements = _compile(tree, filename, "exec", 0, True)
-    return statements, _compile(last, filename, "eval", statements.co_flags & _FEATURES_MASK, True)
-
-
-def _execute(code, filename, wants_value):
+def _execute(flags, code, filename):
     """Runs the program and returns (exception, repr of the last value); either may be None."""
     try:
-        try:
-            statements, last = _compile_program(code, filename, wants_value)
-        except _ValueError as error:  # what compile() says of a NUL byte; Python reading a file calls it this
-            raise _SyntaxError(_str(error)) from None
+        statements, last = compile_program(code, filename, _bool(flags & RUN_VALUE))
     except _BaseException as error:
         # The stack at this point is ours, not the program's.
         error.__traceback__ = error.__context__ = error.__cause__ = None
@@ -297,7 +287,8 @@ def _execute(code, filename, wants_value):
         if last is not None:
             value = _eval(last, _main_namespace)
             if value is not None:
-                _builtins_dict["_"] = value
+                if not flags & RUN_FINAL:
+                    _builtins_dict["_"] = value
                 text = _repr(value)
                 if _type(text) is _str:
                     return None, text
@@ -407,22 +398,24 @@ def _report(error):
 
 def _finish():
     """What a Python process does between the program's end and its own, short of taking the interpreter apart."""
-    try:
+    try:  # there are no threads, only functions that wait for them
         threading = _sys.modules.get("threading")
-        if threading is not None:
+        if threading is not None and _len(threading._threading_atexits) > _preloaded_thread_exitfuncs:
             threading._shutdown()
     except _BaseException:
         pass
     try:
-        _run_exitfuncs()
+        logging = _sys.modules.get("logging")
+        if (_count_exitfuncs() > _preloaded_exitfuncs
+                or logging is not None and _len(logging._handlerList) > _preloaded_log_handlers):
+            _run_exitfuncs()
     except _BaseException:
         pass
     _flush()
     # The order of CPython's own _PyModule_Clear: names with one underscore first, then the rest.
-    for private in (True, False):
-        for name in _list(_main_namespace):
-            if _type(name) is not _str or name == "__builtins__":
-                continue
+    names = [name for name in _main_namespace if _type(name) is _str and name not in _STANDARD_NAMES]
+    for private in (True, False) if names else ():
+        for name in names:
             if (name[:1] == "_" and name[:2] != "__") is private:
                 try:
                     _main_namespace[name] = None
@@ -443,7 +436,7 @@ def run(flags, code, filename, arguments, environment):
     """Runs one program. Returns (status, type, message, traceback, value); the last four are UTF-8 bytes or None."""
     _prepare(flags, code, filename, arguments, environment)
     status, report = 0, (None, None, None)
-    error, value = _execute(code, filename, _bool(flags & RUN_VALUE))
+    error, value = _execute(flags, code, filename)
     if error is not None:
         if _isinstance(error, _SystemExit):
             status = _exit_status(error)

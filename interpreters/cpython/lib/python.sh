@@ -83,7 +83,8 @@ step_link() {
     cd "$GUEST_BUILD"
     for file in "$RECIPE"/guest/*.c; do
         wasm32-wasi-clang -std=gnu17 "$OPTIMISATION" -fwrapv -Wall -Wextra -Werror "-ffile-prefix-map=$RECIPE=." \
-            -D_GNU_SOURCE -D_WASI_EMULATED_SIGNAL -I"$PYTHON_SOURCE/Include" -I"$PYTHON_BUILD" \
+            -D_GNU_SOURCE -D_WASI_EMULATED_SIGNAL -I"$PYTHON_SOURCE/Include" -I"$PYTHON_SOURCE/Include/internal" \
+            -I"$PYTHON_BUILD" \
             -c "$file" -o "$(basename "$file" .c).o"
     done
     mapfile -t wraps < <(grep -ho '__wrap___wasi_[a-z_]*' "$RECIPE"/guest/*.c | sort -u | sed 's/__wrap_/--wrap=/')
