@@ -126,7 +126,8 @@ static bool has_state(const struct session_context *session)
 static int prepare(const struct guest_process *process, struct error *error)
 {
     if (process->copy && !has_state(process->session) &&
-        (guest_warm(process->guest, error) != 0 || guest_refresh(process->guest, error) != 0))
+        (guest_warm(process->guest, process->hurry, error) != 0 ||
+         guest_refresh(process->guest, error) != 0))
         return -1;
     return lock_down(process, error);
 }
