@@ -50,6 +50,7 @@ struct execution {
     uint64_t wall_limit_us;
     uint64_t processor_limit_us;
     size_t output_limit;
+    size_t report_max; /* of what the process may answer, in bytes */
     struct execution_end end;
     struct execution_result result;
 };
@@ -148,6 +149,13 @@ static void end_child(struct execution *execution)
     guest_child_end_and_tell(child, on_ended, execution);
 }
 
+/* Whoever speaks like this is not the process that was forked: nothing of what it says counts. */
+static void distrust(struct execution *execution)
+{
+    execution->end.nonsense = true;
+    end_child(execution);
+}
+
 static void on_deferred_end(evutil_socket_t fd, short what, void *argument)
 {
     (void)fd;
@@ -234,31 +242,35 @@ static void take_output(struct execution *execution, int stream, const uint8_t *
     size_t limit = execution->output_limit;
     size_t room = target->size < limit ? limit - target->size : 0;
     size_t kept = size < room ? size : room;
-    /* The process drops what is over the limit itself, unless it was taken over. */
+    /* Of what is over the limit a process that was not taken over sends one byte, so that it is
+     * known that there is more. */
+    bool flooded = size - kept > (*truncated ? 0u : 1u);
     if (kept < size || buffer_append(target, bytes, kept) != 0)
         *truncated = true;
-    if (execution->stream && kept > 0)
+    if (flooded)
+        distrust(execution);
+    else if (execution->stream && kept > 0)
         execution->listener.output(execution->listener.argument, stream, bytes, kept);
 }
 
 /* Whether a run of a session ended in a way that is worth keeping; then its state is on the way. */
-static bool is_to_be_saved(const struct execution *execution, const uint8_t *bytes, size_t size)
+static bool is_to_be_saved(const struct execution *execution, const struct run_report *report)
 {
-    struct run_report report;
     return execution->session != NULL && !execution->end.timed_out &&
-           run_report_read(bytes, size, &report) == 0 && report.kind == RUN_REPORT_ENDED &&
-           report.outcome.ending == GUEST_RETURNED && report.outcome.exit_code == 0;
+           report->kind == RUN_REPORT_ENDED && report->outcome.ending == GUEST_RETURNED &&
+           report->outcome.exit_code == 0;
 }
 
 static void take_report(struct execution *execution, const uint8_t *bytes, size_t size)
 {
-    if (execution->end.reported) { /* a second one */
-        end_child(execution);
+    struct run_report report;
+    if (execution->end.reported /* a second one */ || run_report_read(bytes, size, &report) != 0) {
+        distrust(execution);
         return;
     }
     note_usage(execution);
     execution->end.reported = true;
-    if (!is_to_be_saved(execution, bytes, size)) {
+    if (!is_to_be_saved(execution, &report)) {
         finish(execution, bytes, size);
         return;
     }
@@ -273,12 +285,16 @@ static void take_saved(struct execution *execution, const uint8_t *bytes, size_t
 {
     struct session_saved saved;
     if (execution->report.size == 0 || size != sizeof(saved)) {
-        end_child(execution);
+        distrust(execution);
         return;
     }
     memcpy(&saved, bytes, sizeof(saved));
-    execution->end.unsaved =
-        saved.status <= ERROR_INTERNAL ? (enum error_kind)saved.status : ERROR_INTERNAL;
+    if (saved.status > ERROR_INTERNAL ||
+        (saved.status == ERROR_OK && saved.size > execution->end.state_limit)) {
+        distrust(execution);
+        return;
+    }
+    execution->end.unsaved = (enum error_kind)saved.status;
     execution->end.state_size = saved.size;
     if (execution->end.unsaved == ERROR_OK) {
         struct guest_child *child = execution->child;
@@ -308,7 +324,7 @@ static void on_frame(void *argument, enum guest_channel_kind kind, const uint8_t
         take_saved(execution, bytes, size);
         break;
     default: /* nothing else is due */
-        end_child(execution);
+        distrust(execution);
         break;
     }
 }
@@ -340,7 +356,10 @@ static void on_closed(void *argument)
     if (try_again(execution))
         return;
     note_usage(execution);
-    end_child(execution);
+    if (guest_child_spoke_nonsense(execution->child))
+        distrust(execution);
+    else
+        end_child(execution);
 }
 
 void execution_given(struct execution *execution, struct guest_child *child)
@@ -353,6 +372,7 @@ void execution_given(struct execution *execution, struct guest_child *child)
     execution->began_us = now_us();
     execution->processor_began_us = guest_child_processor_us(child);
     guest_child_listen(child, &listener);
+    guest_child_expect_report(child, execution->report_max);
     /* Kept for another try. */
     bool copied = buffer_append(&frame, execution->frame.data, execution->frame.size) == 0;
     execution->timer = event_new(execution->loop, -1, EV_TIMEOUT, on_timer, execution);
@@ -397,6 +417,7 @@ static struct execution *execution_new(struct event_base *loop,
     execution->listener = *listener;
     execution->stream = request->stream_output;
     execution->output_limit = request->output_limit_bytes;
+    execution->report_max = run_report_size_max(request->files_limit_bytes);
     execution->wall_limit_us = (uint64_t)request->timeout_ms * 1000;
     execution->processor_limit_us = (uint64_t)request->processor_limit_ms * 1000;
     execution->end.timeout_ms = request->timeout_ms;

@@ -200,6 +200,10 @@ void execution_status_decide(const struct execution_end *end, const void *bytes,
         take_report(report, result);
     if (end->failure.kind != ERROR_OK)
         decide_failure(end->failure.kind, end->failure.message, result);
+    else if (end->nonsense)
+        set_status(result, ERROR_INTERNAL, EXIT_SHANNON_FAILED,
+                   "the program's process said what it never says and was ended; please report "
+                   "this");
     else if (end->cancelled)
         set_status(result, ERROR_KILLED, EXIT_KILLED, "the execution was cancelled");
     else if (end->timed_out)
@@ -221,6 +225,8 @@ void execution_status_decide(const struct execution_end *end, const void *bytes,
 
 bool execution_status_is_unexplained(const struct execution_end *end)
 {
+    if (end->nonsense)
+        return true;
     if (end->reported || end->cancelled || end->timed_out || end->failure.kind != ERROR_OK)
         return false;
     if (!WIFSIGNALED(end->wait_status))

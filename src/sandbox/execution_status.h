@@ -1,10 +1,11 @@
 /* What became of an execution: one decision, from what the parent saw of the process and from its
  * report. Pure: no process, no descriptor.
  *
- * The order of precedence: failed before it began, cancelled, timed out, ended by a signal,
- * trapped, the program's own exit status. Nothing the guest wrote takes part in it, with one
- * exception that the host confirms: an exception called MemoryError (of a guest that does not say
- * how it ended: status 1) counts as the memory limit only when the host refused to grow the memory.
+ * The order of precedence: failed before it began, spoke nonsense, cancelled, timed out, ended by a
+ * signal, trapped, the program's own exit status. Nothing the guest wrote takes part in it, with
+ * one exception that the host confirms: an exception called MemoryError (of a guest that does not
+ * say how it ended: status 1) counts as the memory limit only when the host refused to grow the
+ * memory.
  */
 #ifndef SHANNON_SANDBOX_EXECUTION_STATUS_H
 #define SHANNON_SANDBOX_EXECUTION_STATUS_H
@@ -28,6 +29,7 @@ struct execution_end {
     bool timed_out;
     bool processor_limit; /* it was the processor time that ran out */
     bool cancelled;
+    bool nonsense; /* the process said what none of ours says: it was taken over, and ended */
     enum error_kind
         unsaved;         /* why a session's state could not be saved after a run that went well */
     uint64_t state_size; /* how large it was */

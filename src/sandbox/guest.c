@@ -530,7 +530,10 @@ int guest_run(struct guest *guest, const struct run_request *request, struct run
     guest->standard_input = request->standard_input;
     guest->standard_input_size = request->head.stdin_size;
     wasi_host_renew_streams(guest->wasi);
-    guest_output_begin(request->head.output_limit_bytes,
+    /* One byte more than is kept, by which the service sees that there was more: a process that is
+     * killed cannot report it. */
+    uint64_t output_limit = request->head.output_limit_bytes;
+    guest_output_begin(output_limit < UINT64_MAX ? output_limit + 1 : output_limit,
                        (request->head.flags & RUN_REQUEST_STREAM) != 0);
     linear_memory_set_limit(guest_instance_memory(guest->instance),
                             request->head.memory_limit_bytes);

@@ -76,14 +76,14 @@ int guest_channel_read(int fd, void *bytes, size_t size)
 /* ---- in the service ---- */
 
 /* The largest frame of a kind; 0 for what no process sends. */
-static size_t largest(uint32_t kind)
+static size_t largest(const struct guest_channel_reader *reader, uint32_t kind)
 {
     switch (kind) {
     case GUEST_CHANNEL_STDOUT:
     case GUEST_CHANNEL_STDERR:
         return GUEST_CHANNEL_OUTPUT_MAX;
     case GUEST_CHANNEL_REPORT:
-        return RUN_REPORT_SIZE_MAX;
+        return reader->report_max == 0 ? RUN_REPORT_SIZE_MAX : reader->report_max;
     case GUEST_CHANNEL_SAVED:
         return sizeof(struct session_saved);
     default:
@@ -93,13 +93,13 @@ static size_t largest(uint32_t kind)
 
 /* Calls `frame` for the whole frames at the front of [*bytes, *bytes + *size) and steps over them.
  */
-static int take_whole(const uint8_t **bytes, size_t *size, guest_channel_frame *frame,
-                      void *argument)
+static int take_whole(const struct guest_channel_reader *reader, const uint8_t **bytes,
+                      size_t *size, guest_channel_frame *frame, void *argument)
 {
     struct guest_channel_head head;
     while (*size >= sizeof(head)) {
         memcpy(&head, *bytes, sizeof(head));
-        size_t most = largest(head.kind);
+        size_t most = largest(reader, head.kind);
         if (most == 0 || head.size > most)
             return -1;
         if (head.size > *size - sizeof(head))
@@ -124,7 +124,7 @@ int guest_channel_take(struct guest_channel_reader *reader, const void *bytes, s
         rest = (const uint8_t *)pending->data;
         size = pending->size;
     }
-    if (take_whole(&rest, &size, frame, argument) != 0)
+    if (take_whole(reader, &rest, &size, frame, argument) != 0)
         return -1;
     if (pending->size == 0)
         return size == 0 ? 0 : buffer_append(pending, rest, size);

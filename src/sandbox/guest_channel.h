@@ -50,6 +50,7 @@ int guest_channel_read(int fd, void *bytes, size_t size);
 
 struct guest_channel_reader {
     struct buffer pending; /* a frame that is not whole yet */
+    size_t report_max;     /* of a report, in bytes; 0: RUN_REPORT_SIZE_MAX */
 };
 
 /* Called with each whole frame; `bytes` are valid during the call. Returns 0 to go on. */

@@ -21,6 +21,8 @@
  * less often. */
 #define FIRST_LOOK_US 500
 #define LOOK_MAX_US 50000
+/* A report of a failure: its head and the message of an error. */
+#define UNASKED_REPORT_MAX ((size_t)4096)
 
 struct guest_child {
     TAILQ_ENTRY(guest_child) link; /* of the living or the dying */
@@ -34,7 +36,8 @@ struct guest_child {
     struct buffer unsent;
     size_t sent; /* of unsent */
     bool closed; /* the listener was told */
-    bool reset;  /* the process ended before it had read all that was sent to it */
+    bool nonsense;
+    bool reset; /* the process ended before it had read all that was sent to it */
     void (*ended)(void *argument, int wait_status, const struct rusage *usage);
     void *ended_argument;
 };
@@ -173,8 +176,10 @@ static void on_readable(evutil_socket_t fd, short what, void *argument)
         child->reset = true;
     if (size > 0 && guest_channel_take(&child->reader, scratch, (size_t)size, on_frame, child) == 0)
         return;
-    if (child->channel >= 0)
-        tell_closed(child);
+    if (child->channel < 0)
+        return;
+    child->nonsense = size > 0;
+    tell_closed(child);
 }
 
 static void send_unsent(struct guest_child *child)
@@ -226,6 +231,7 @@ struct guest_child *guest_child_new(struct event_base *loop, pid_t pid, int chan
     child->loop = loop;
     child->pid = pid;
     child->channel = channel;
+    child->reader.report_max = UNASKED_REPORT_MAX;
     TAILQ_INSERT_TAIL(&living, child, link);
     living_count++;
     return child;
@@ -258,6 +264,16 @@ int guest_child_send(struct guest_child *child, struct buffer *frame)
         child->writable =
             event_new(child->loop, child->channel, EV_WRITE | EV_PERSIST, on_writable, child);
     return child->writable != NULL && event_add(child->writable, NULL) == 0 ? 0 : -1;
+}
+
+void guest_child_expect_report(struct guest_child *child, size_t size_max)
+{
+    child->reader.report_max = size_max;
+}
+
+bool guest_child_spoke_nonsense(const struct guest_child *child)
+{
+    return child->nonsense;
 }
 
 bool guest_child_took_all(const struct guest_child *child)

@@ -36,6 +36,10 @@ pid_t guest_child_pid(const struct guest_child *child);
 /* Changes who listens. */
 void guest_child_listen(struct guest_child *child, const struct guest_child_listener *listener);
 
+/* How large the report of what is sent next may be, in bytes. Until this is said there is room for
+ * the reason why a process could not begin, and no more: what is not whole yet is kept here. */
+void guest_child_expect_report(struct guest_child *child, size_t size_max);
+
 /* Sends a frame, whose memory it takes over; what the process does not take at once goes out from
  * the loop. A frame sent before must have gone out, which the process's answer to it tells. -1 when
  * the channel has ended. */
@@ -44,6 +48,9 @@ int guest_child_send(struct guest_child *child, struct buffer *frame);
 /* Once the channel has ended: whether the process had read everything that was sent to it (unix(7):
  * a socket that is closed with something unread resets its peer). */
 bool guest_child_took_all(const struct guest_child *child);
+
+/* Once the channel has ended: whether what came was no frame. No process of ours does that. */
+bool guest_child_spoke_nonsense(const struct guest_child *child);
 
 /* Processor time that the process has used so far, in microseconds; 0 when it cannot be told. */
 uint64_t guest_child_processor_us(const struct guest_child *child);

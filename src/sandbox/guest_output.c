@@ -188,6 +188,7 @@ int guest_output_finish(const void *frames, size_t size)
 
 void guest_output_flush_from_handler(void)
 {
+    output.stream = true;
     if (output.busy != 0)
         output.flush_wanted = 1;
     else

@@ -199,10 +199,12 @@ static int close_others(int *kept, size_t kept_count, struct error *error)
     return close_between(first, ~0U, error);
 }
 
-static int drop_capabilities(struct error *error)
+int lockdown_drop_capabilities(const struct lockdown *lockdown, struct error *error)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+    if (!wants(lockdown, WALL_CAPABILITIES))
+        return 0;
     if (syscall(SYS_capset, &header, none) == 0)
         return 0;
     return error_set_errno(error, ERROR_INTERNAL, errno, "cannot give up the capabilities");
@@ -272,7 +274,7 @@ int lockdown_enter(const struct lockdown *lockdown, int *kept, size_t kept_count
         return -1;
     if (wants(lockdown, WALL_RESOURCE_LIMITS) && limit_resources(&lockdown->options, error) != 0)
         return -1;
-    if (wants(lockdown, WALL_CAPABILITIES) && drop_capabilities(error) != 0)
+    if (lockdown_drop_capabilities(lockdown, error) != 0)
         return -1;
     /* After the capabilities, whose change may set it again. */
     if (wants(lockdown, WALL_NOT_DUMPABLE) && prctl(PR_SET_DUMPABLE, 0) != 0)

@@ -53,6 +53,10 @@ pid_t lockdown_fork(struct lockdown *lockdown, bool for_parent);
  * namespaces where that is permitted. The child goes on with lockdown_confine. */
 pid_t lockdown_fork_confined(struct lockdown *lockdown);
 
+/* Gives up all capabilities, as lockdown_enter does, before it: what is opened afterwards is opened
+ * by a process without any. */
+int lockdown_drop_capabilities(const struct lockdown *lockdown, struct error *error);
+
 /* Locks this process down for good:
  *  - it is killed when its parent dies;
  *  - it holds no descriptor but the `kept_count` ones in `kept` (which is sorted);

@@ -4,6 +4,7 @@
 
 #include "sandbox/guest_channel.h"
 #include "shannon_guest.h"
+#include "wasi/wasi_host.h"
 
 #include <string.h>
 
@@ -35,6 +36,14 @@ static uint32_t flags_of(const struct run_report *report)
            (report->stdout_truncated ? FLAG_STDOUT_TRUNCATED : 0) |
            (report->stderr_truncated ? FLAG_STDERR_TRUNCATED : 0) |
            (report->files_dropped ? FLAG_FILES_DROPPED : 0);
+}
+
+size_t run_report_size_max(uint64_t files_limit)
+{
+    const size_t rest = sizeof(struct report_head) + RUN_REPORT_RECORDS_MAX +
+                        RUN_REPORT_FILES_MAX * (sizeof(struct run_report_file) + WASI_PATH_MAX);
+    return files_limit < RUN_REPORT_SIZE_MAX - rest ? rest + (size_t)files_limit
+                                                    : RUN_REPORT_SIZE_MAX;
 }
 
 int run_report_append(struct buffer *frame, const struct run_report *report)

@@ -47,6 +47,9 @@ struct run_report_file {
     uint32_t path_size;
 };
 
+/* How large the frame of a report can be, of which `files_limit` bytes are contents of files. */
+size_t run_report_size_max(uint64_t files_limit);
+
 /* Appends the report as it goes through a guest channel. -1 when memory is short. */
 int run_report_append(struct buffer *frame, const struct run_report *report);
 

@@ -37,6 +37,7 @@ struct zygote_connection {
     struct event *answer_limit; /* runs while something is pending, once it is ready */
     bool ready;
     bool gone;
+    bool broken; /* it said what none of ours says: it may have forked what it did not tell of */
     TAILQ_HEAD(, pending_fork) pending;
     size_t pending_count;
     uint64_t last_number;
@@ -259,32 +260,64 @@ void zygote_connection_forget(struct zygote_connection *connection, const void *
     }
 }
 
-/* Takes the fork `number` out of the list; NULL when there is none. */
-static struct pending_fork *take_pending(struct zygote_connection *connection, uint64_t number)
+static struct pending_fork *find_pending(const struct zygote_connection *connection,
+                                         uint64_t number)
 {
     struct pending_fork *fork;
     TAILQ_FOREACH(fork, &connection->pending, link)
     {
-        if (fork->number != number)
-            continue;
-        TAILQ_REMOVE(&connection->pending, fork, link);
-        connection->pending_count--;
-        watch_answers(connection);
-        return fork;
+        if (fork->number == number)
+            return fork;
     }
     return NULL;
+}
+
+static void remove_pending(struct zygote_connection *connection, struct pending_fork *fork)
+{
+    TAILQ_REMOVE(&connection->pending, fork, link);
+    connection->pending_count--;
+    watch_answers(connection);
+}
+
+/* Signals go to the number that it says. So it must be that of a child of ours which the zygote has
+ * forked, and which nobody looks after yet. */
+static bool is_fork_of(pid_t zygote, pid_t pid)
+{
+    siginfo_t information;
+    return pid > 0 && pid != zygote && getpgid(pid) == zygote && !guest_child_is_known(pid) &&
+           waitid(P_PID, (id_t)pid, &information, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+static bool is_sound(const struct zygote_connection *connection, const struct zygote_reply *reply)
+{
+    if (reply->error.kind < ERROR_OK || reply->error.kind > ERROR_INTERNAL ||
+        memchr(reply->error.message, '\0', sizeof(reply->error.message)) == NULL)
+        return false;
+    switch (reply->kind) {
+    case ZYGOTE_REPLY_READY:
+        return !connection->ready && reply->keeps_sessions <= 1 && (reply->walls & ~WALLS_ALL) == 0;
+    case ZYGOTE_REPLY_FAILED:
+        return !connection->ready && reply->error.kind != ERROR_OK;
+    case ZYGOTE_REPLY_FORKED:
+        return connection->ready && find_pending(connection, reply->number) != NULL &&
+               is_fork_of(connection->pid, reply->pid);
+    case ZYGOTE_REPLY_REFUSED:
+        return connection->ready && find_pending(connection, reply->number) != NULL &&
+               reply->error.kind != ERROR_OK;
+    default:
+        return false;
+    }
 }
 
 static void on_forked(struct zygote_connection *connection, const struct zygote_reply *reply)
 {
     struct error error = reply->error;
-    struct pending_fork *fork = take_pending(connection, reply->number);
-    if (fork == NULL)
-        return;
+    struct pending_fork *fork = find_pending(connection, reply->number);
+    remove_pending(connection, fork);
     void *argument = fork->argument;
     bool forgotten = fork->forgotten;
     struct guest_child *child = NULL;
-    if (reply->kind == ZYGOTE_REPLY_FORKED && reply->pid > 0)
+    if (reply->kind == ZYGOTE_REPLY_FORKED)
         child = guest_child_new(connection->loop, reply->pid, fork->channel, &error);
     else
         (void)close(fork->channel);
@@ -334,7 +367,15 @@ static void on_readable(evutil_socket_t fd, short what, void *argument)
         tell_gone(connection, &none);
         return;
     }
-    reply.error.message[sizeof(reply.error.message) - 1] = '\0';
+    if (!is_sound(connection, &reply)) {
+        struct error error = ERROR_NONE;
+        if (is_ready && count > 0)
+            (void)close(descriptors[0]);
+        connection->broken = true;
+        error_set(&error, ERROR_INTERNAL, "the interpreter's process says what makes no sense");
+        tell_gone(connection, &error);
+        return;
+    }
     if (is_ready) {
         connection->ready = true;
         watch_answers(connection);
@@ -371,7 +412,7 @@ static void end_strays(pid_t group, bool (*is_known)(pid_t pid))
 void zygote_connection_end(struct zygote_connection *connection)
 {
     struct pending_fork *fork;
-    bool strays = connection->pending_count > 0;
+    bool strays = connection->pending_count > 0 || connection->broken;
     while ((fork = TAILQ_FIRST(&connection->pending)) != NULL) {
         TAILQ_REMOVE(&connection->pending, fork, link);
         (void)close(fork->channel);

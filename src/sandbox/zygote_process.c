@@ -71,6 +71,11 @@ static _Noreturn void become_guest_process(const struct zygote_process *zygote,
     if (dup2(descriptors[ZYGOTE_FD_CHANNEL], GUEST_CHANNEL_FD) < 0)
         _exit(1);
     if (count > ZYGOTE_FD_SAVE_1) {
+        struct error error = ERROR_NONE;
+        /* What is read from the page map shows where in the machine's memory a page lies to those
+         * whose opener had a capability. */
+        if (lockdown_drop_capabilities(zygote->lockdown, &error) != 0)
+            guest_process_fail(&error);
         fill_context(&context, zygote, request, descriptors, count);
         process.session = &context;
     }

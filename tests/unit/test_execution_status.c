@@ -137,6 +137,14 @@ static const struct row rows[] = {
      EXIT_KILLED,
      "cancelled"},
 
+    {"nonsense, whatever else there is",
+     {.wait_status = SIGNALED(SIGKILL), .nonsense = true, .cancelled = true, .timed_out = true},
+     RETURNED(0),
+     NULL,
+     ERROR_INTERNAL,
+     EXIT_SHANNON_FAILED,
+     "what it never says"},
+
     {"killed from outside",
      {.wait_status = SIGNALED(SIGKILL)},
      {0},
@@ -479,6 +487,7 @@ static void only_what_nobody_asked_for_is_unexplained(void **state)
         {{.wait_status = SIGNALED(SIGINT)}, false},
         {{.wait_status = SIGNALED(SIGHUP)}, false},
         {{.wait_status = SIGNALED(SIGSYS), .reported = true}, false},
+        {{.wait_status = SIGNALED(SIGKILL), .reported = true, .nonsense = true}, true},
         {{.wait_status = SIGNALED(SIGSYS), .cancelled = true}, false},
         {{.wait_status = SIGNALED(SIGSYS), .timed_out = true}, false},
         {{.wait_status = EXITED(1), .failure = {ERROR_INTERNAL, "none"}}, false},

@@ -216,6 +216,25 @@ static void each_kind_has_a_largest_size(void **state)
     }
 }
 
+static void a_report_can_be_bounded(void **state)
+{
+    struct guest_channel_head head = {.kind = GUEST_CHANNEL_REPORT, .size = 100};
+    struct taken taken = {.reader = {.report_max = 100}};
+    (void)state;
+    assert_int_equal(take(&taken, &head, sizeof(head)), 0);
+    forget(&taken);
+    head.size = 101;
+    taken = (struct taken){.reader = {.report_max = 100}};
+    assert_int_equal(take(&taken, &head, sizeof(head)), -1);
+    /* Nothing of it is kept, and other kinds are as ever. */
+    assert_int_equal(taken.reader.pending.size, 0);
+    forget(&taken);
+    head = (struct guest_channel_head){.kind = GUEST_CHANNEL_STDOUT, .size = 101};
+    taken = (struct taken){.reader = {.report_max = 100}};
+    assert_int_equal(take(&taken, &head, sizeof(head)), 0);
+    forget(&taken);
+}
+
 static void unknown_kinds_are_refused(void **state)
 {
     static const uint32_t kinds[] = {0, GUEST_CHANNEL_RUN, GUEST_CHANNEL_KIND_COUNT,
@@ -425,6 +444,7 @@ int main(void)
         cmocka_unit_test(frames_come_in_any_three_parts),
         cmocka_unit_test(a_frame_that_is_not_whole_is_not_handed_over),
         cmocka_unit_test(each_kind_has_a_largest_size),
+        cmocka_unit_test(a_report_can_be_bounded),
         cmocka_unit_test(unknown_kinds_are_refused),
         cmocka_unit_test(frames_before_nonsense_are_handed_over),
         cmocka_unit_test(the_one_who_takes_can_stop),

@@ -259,6 +259,35 @@ static void frames_come_in_order_and_then_the_end(void **state)
     assert_int_equal(heard.closed, 1);
 }
 
+static int report_at_length(int channel)
+{
+    static const char report[10000];
+    (void)guest_channel_write(channel, GUEST_CHANNEL_REPORT, report, sizeof(report));
+    return wait_for_the_end(channel);
+}
+
+static void a_report_is_as_long_as_was_to_be_expected(void **state)
+{
+    struct heard heard;
+    (void)state;
+    (void)start(report_at_length, &heard);
+    run_until(is_closed, &heard);
+    assert_int_equal(heard.frames, 0);
+    assert_true(guest_child_spoke_nonsense(heard.child));
+    end_child(&heard);
+    (void)start(report_at_length, &heard);
+    guest_child_expect_report(heard.child, 9999);
+    run_until(is_closed, &heard);
+    assert_int_equal(heard.frames, 0);
+    end_child(&heard);
+    (void)start(report_at_length, &heard);
+    guest_child_expect_report(heard.child, 10000);
+    run_until(has_frame, &heard);
+    assert_false(guest_child_spoke_nonsense(heard.child));
+    end_child(&heard);
+    run_until(nobody_is_dying, NULL);
+}
+
 static void nonsense_is_the_end(void **state)
 {
     struct heard heard;
@@ -682,6 +711,7 @@ int main(void)
 #define CASE(NAME) cmocka_unit_test_setup_teardown(NAME, begin, end)
     const struct CMUnitTest tests[] = {
         CASE(frames_come_in_order_and_then_the_end),
+        CASE(a_report_is_as_long_as_was_to_be_expected),
         CASE(nonsense_is_the_end),
         CASE(a_child_can_be_ended_in_a_frame),
         CASE(a_child_can_be_ended_when_it_closes),

@@ -44,8 +44,10 @@ void sqlite3_randomness(int size, void *bytes);
 
 static PyObject *run_function;     /* shannon_runner.run, once initialised */
 static PyObject *refresh_function; /* shannon_runner.refresh */
-static uint8_t *result;            /* the last run's records */
+static uint8_t *result;            /* the last run's records; on the heap, or `last_words` */
 static uint32_t result_size;
+/* For what is said when there is no memory left to say it in. */
+static uint8_t last_words[sizeof(struct shannon_record) + 128];
 
 /* ---- start-up ---- */
 
@@ -248,11 +250,17 @@ EXPORT(shannon_interrupt_words) const void *shannon_interrupt_words(void)
 
 /* ---- requests ---- */
 
-EXPORT(shannon_allocate) void *shannon_allocate(uint32_t size)
+static void clear_result(void)
 {
-    free(result);
+    if (result != last_words)
+        free(result);
     result = NULL;
     result_size = 0;
+}
+
+EXPORT(shannon_allocate) void *shannon_allocate(uint32_t size)
+{
+    clear_result();
     return malloc(size > 0 ? size : 1);
 }
 
@@ -401,8 +409,8 @@ static void write_result(PyObject *const *texts, uint32_t count)
 static int32_t describe_failure(void)
 {
     PyObject *type = PyErr_Occurred();
-    char name[128];
-    snprintf(name, sizeof(name), "%s",
+    char *name = (char *)last_words + sizeof(struct shannon_record);
+    snprintf(name, sizeof(last_words) - sizeof(struct shannon_record), "%s",
              type != NULL && PyType_Check(type) ? ((PyTypeObject *)type)->tp_name
                                                 : "unknown error");
     bool interrupted = type != NULL && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt);
@@ -414,12 +422,12 @@ static int32_t describe_failure(void)
                 "python: the program ended with %s, and left Python in a state that cannot show "
                 "more\n",
                 name);
-    PyObject *bytes = PyBytes_FromString(name);
-    if (bytes != NULL)
-        write_result(&bytes, 1);
-    else
-        PyErr_Clear();
-    Py_XDECREF(bytes);
+    struct shannon_record record = {.kind = SHANNON_RESULT_EXCEPTION_TYPE,
+                                    .length = (uint32_t)strlen(name)};
+    memcpy(last_words, &record, sizeof(record));
+    clear_result();
+    result = last_words;
+    result_size = (uint32_t)sizeof(record) + record.length;
     return interrupted ? 130 : 1;
 }
 
@@ -442,9 +450,7 @@ static int32_t run_request(const struct request *request)
 
 EXPORT(shannon_run) int32_t shannon_run(uint8_t *data, uint32_t size)
 {
-    free(result);
-    result = NULL;
-    result_size = 0;
+    clear_result();
     if (run_function == NULL) {
         fprintf(stderr, "python: shannon_run was called before shannon_initialize\n");
         return SHANNON_STATUS_MALFORMED;

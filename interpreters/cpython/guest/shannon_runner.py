@@ -19,6 +19,9 @@ import sys
 
 RUN_FINAL, RUN_VALUE, RUN_LINE_BUFFERED = 1, 4, 8
 TEXT_MAXIMUM = 65536  # SHANNON_RESULT_TEXT_MAXIMUM
+# Entries of a traceback that are shown; of a longer one the outermost and the innermost. A program that raised its
+# recursion limit has a million, and formatting them all takes longer than making them did.
+TRACEBACK_MAXIMUM = 4000
 
 # What model-written programs import most, so that a forked copy finds it in memory.
 PRELOADED_MODULES = (
@@ -101,6 +104,7 @@ _SystemExit = SystemExit
 _ValueError = ValueError
 _exec, _eval, _repr, _str, _type = exec, eval, repr, str, type
 _bool, _bytes, _int, _isinstance, _len, _list, _getattr = bool, bytes, int, isinstance, len, list, getattr
+_range = range
 _open, _TextIOWrapper = open, _io.TextIOWrapper
 _type_name = type.__dict__["__name__"].__get__
 _builtins_dict = builtins.__dict__
@@ -394,13 +398,32 @@ def _message(error):
         return "<exception str() failed>"
 
 
+def _shorten(error):
+    """Takes out the middle of a traceback that is too long."""
+    head = rest = error.__traceback__
+    count = 0
+    while rest is not None:
+        rest = rest.tb_next
+        count += 1
+    if count <= TRACEBACK_MAXIMUM:
+        return
+    rest = head
+    for position in _range(count - TRACEBACK_MAXIMUM // 2):
+        if position == TRACEBACK_MAXIMUM // 2 - 1:
+            head = rest
+        rest = rest.tb_next
+    head.tb_next = rest
+
+
 def _format(error):
     """The traceback as text. The plain way can fail on what a program did to it; then as much as still can be said."""
     try:
         if _TracebackException is None:
             _bind_traceback()
         _loader.publish(_linecache_cache)
-        return "".join(_TracebackException(_type(error), error, error.__traceback__, compact=True).format())
+        _shorten(error)
+        return "".join(_TracebackException(_type(error), error, error.__traceback__, limit=-TRACEBACK_MAXIMUM,
+                                           compact=True).format())
     except _BaseException:
         error.__traceback__ = None  # lets go of the memory its frames hold
         return "Traceback (most recent call last):\n" + _qualified_name(error) + ": " + _message(error) + "\n"

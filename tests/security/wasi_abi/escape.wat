@@ -31,6 +31,8 @@
     (func $fd_allocate (param i32 i64 i64) (result i32)))
   (import "wasi_snapshot_preview1" "fd_fdstat_set_rights"
     (func $fd_fdstat_set_rights (param i32 i64 i64) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_renumber"
+    (func $fd_renumber (param i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "proc_exit"
     (func $proc_exit (param i32)))
   (memory (export "memory") 1)
@@ -54,6 +56,10 @@
     (if (i32.ne (local.get $got) (local.get $want))
       (then (call $proc_exit (local.get $number)))))
   (func (export "_start")
+    ;; The shown folder is 5, behind scratch (3 and 4); it and nothing else is left, as 3.
+    (call $expect (call $fd_renumber (i32.const 5) (i32.const 3)) (i32.const 0) (i32.const 240))
+    (call $expect (call $fd_close (i32.const 4)) (i32.const 0) (i32.const 241))
+    (call $expect (call $fd_close (i32.const 6)) (i32.const 0) (i32.const 242))
     (call $expect
       (call $path_open (i32.const 3) (i32.const 1) (i32.const 512) (i32.const 11) (i32.const 0) (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 16))
       (i32.const 76) (i32.const 1))

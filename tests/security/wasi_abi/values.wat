@@ -23,6 +23,10 @@
     (func $sock_send (param i32 i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "sock_accept"
     (func $sock_accept (param i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_renumber"
+    (func $fd_renumber (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_close"
+    (func $fd_close (param i32) (result i32)))
   (import "wasi_snapshot_preview1" "proc_exit"
     (func $proc_exit (param i32)))
   (memory (export "memory") 1)
@@ -31,6 +35,10 @@
     (if (i32.ne (local.get $got) (local.get $want))
       (then (call $proc_exit (local.get $number)))))
   (func (export "_start")
+    ;; The shown folder is 5, behind scratch (3 and 4); it and nothing else is left, as 3.
+    (call $expect (call $fd_renumber (i32.const 5) (i32.const 3)) (i32.const 0) (i32.const 240))
+    (call $expect (call $fd_close (i32.const 4)) (i32.const 0) (i32.const 241))
+    (call $expect (call $fd_close (i32.const 6)) (i32.const 0) (i32.const 242))
     (call $expect
       (call $fd_fdstat_set_flags (i32.const 1) (i32.const 32))
       (i32.const 28) (i32.const 1))

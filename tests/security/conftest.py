@@ -1,0 +1,80 @@
+"""For all security tests."""
+import signal
+
+import pytest
+
+import native
+from attack_support import Target
+
+# A shell that starts a job in the background has it ignore these, and so would every program started here.
+for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
+
+
+class Services:
+    """Services that several tests use, one after the other, each made when it is first asked for, and again when an
+    attack has ended it."""
+
+    def __init__(self, make_folder):
+        self.make_folder = make_folder
+        self.running = {}
+
+    def get(self, name, **options):
+        service = self.running.get(name)
+        if service is None or service.process.poll() is not None:
+            service = self.running[name] = Target(self.make_folder(name), **options)
+            for _ in range(20):  # so that what it does only once is done
+                service.prove_it_works()
+        return service
+
+    def stop(self):
+        for service in self.running.values():
+            if service.process.poll() is None:
+                service.stop()
+
+
+@pytest.fixture(scope="session")
+def services(tmp_path_factory):
+    kept = Services(tmp_path_factory.mktemp)
+    yield kept
+    kept.stop()
+
+
+@pytest.fixture
+def core(services):
+    """The service as everybody has it. See attack_support for what is checked afterwards."""
+    with services.get("core").unharmed() as service:
+        yield service
+
+
+@pytest.fixture
+def granting(services, tmp_path_factory):
+    """One that grants the folder `granting.granted` (empty at first; what tests put there they take away)."""
+    folder = tmp_path_factory.getbasetemp() / "granted"
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o755)
+    service = services.get("granting", SHANNON_WASI_ALLOWED_PATHS=f"[{folder}]")
+    service.granted = folder
+    with service.unharmed():
+        yield service
+
+
+@pytest.fixture
+def taken_over(services, tmp_path_factory):
+    """One whose guests can run native code: see native.py. It may log failures of its own."""
+    folder = tmp_path_factory.getbasetemp() / "granted to taken over"
+    folder.mkdir(exist_ok=True)
+    (folder / "file.txt").write_text("granted")
+    service = services.get("taken_over", program=native.program("taken_over"),
+                           SHANNON_WASI_ALLOWED_PATHS=f"[{folder}]")
+    service.granted = folder
+    with service.unharmed(internal=True):
+        yield service
+
+
+@pytest.fixture
+def without_walls(services):
+    """The same without any of the kernel's walls: the control of `taken_over`."""
+    with services.get("without_walls", program=native.program("taken_over_without_walls")).unharmed(internal=True) as service:
+        yield service
