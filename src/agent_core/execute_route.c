@@ -212,6 +212,9 @@ static void on_done(void *argument, const struct execution_result *result,
         answer_whole(call, result, error);
     if (ended)
         log_end(call, request_id, result);
+    /* Before the next run in the session begins. */
+    if (call->session != NULL)
+        session_copies_try(call->core);
     call_free(call);
 }
 

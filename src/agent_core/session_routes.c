@@ -174,6 +174,8 @@ void session_copies_try(struct agent_core *core)
 {
     struct session_copy_list *copies = core->copies;
     struct waiting_copy *next;
+    if (copies == NULL) /* the service is stopping */
+        return;
     for (struct waiting_copy *copy = TAILQ_FIRST(&copies->copies); copy != NULL; copy = next) {
         struct session *session = session_store_find(core->sessions, copy->from);
         next = TAILQ_NEXT(copy, link);
