@@ -39,6 +39,7 @@ struct execution {
     struct buffer report; /* of a session's run, until its state is saved */
     bool begun;
     bool retried;
+    bool saved; /* its session goes on from it */
     bool stream;
 
     struct event *timer;
@@ -110,7 +111,8 @@ static void finish(struct execution *execution, const void *bytes, size_t size)
     execution_status_decide(&execution->end, bytes, size, &report, &execution->result);
     struct zygote *zygote =
         execution->begun && execution->session == NULL ? execution->zygote : NULL;
-    if (execution->session != NULL && execution->result.status != ERROR_OK)
+    /* Also after a run that went well and could not be kept: os._exit(0). */
+    if (execution->session != NULL && !execution->saved)
         give_up_session(execution);
     execution->listener.done(execution->listener.argument, &execution->result);
     execution_free(execution);
@@ -281,6 +283,7 @@ static void take_saved(struct execution *execution, const uint8_t *bytes, size_t
     if (execution->end.unsaved == ERROR_OK) {
         struct guest_child *child = execution->child;
         execution->child = NULL;
+        execution->saved = true;
         session_process_saved(execution->session, child, saved.size);
     }
     finish(execution, execution->report.data, execution->report.size);
