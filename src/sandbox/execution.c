@@ -446,8 +446,12 @@ struct execution *execution_start_in_session(struct session_process *process,
     execution->zygote = zygote;
     execution->session = process;
     execution->end.state_limit = state_limit;
-    session_process_ask(process, &execution->waiter);
-    return execution;
+    if (session_process_ask(process, &execution->waiter, request->timeout_ms, error) == 0)
+        return execution;
+    execution->session = NULL;
+    session_process_failed(process);
+    execution_free(execution);
+    return NULL;
 }
 
 /* ---- without a zygote ---- */

@@ -649,6 +649,11 @@ struct event_base *zygote_loop(const struct zygote *zygote)
     return zygote->loop;
 }
 
+uint64_t zygote_timeout_ms(const struct zygote *zygote)
+{
+    return zygote->options.timeout_ms;
+}
+
 enum zygote_state zygote_state(const struct zygote *zygote)
 {
     return zygote->state;
