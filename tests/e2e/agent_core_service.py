@@ -135,43 +135,45 @@ class AgentCore(Service):
 
     # ---- what is left behind ----
 
-    def own_descriptors(self):
-        """How many it has open, but for the one of each guest process that waits."""
-        spares = self.metric("shannon_spare_processes")
-        return len(os.listdir(f"/proc/{self.process.pid}/fd")) - int(spares)
-
-    def is_at_rest(self, descriptors):
-        spares = int(self.metric("shannon_spare_processes"))
-        children = self.children()
-        return (len(self.guests()) == spares
-                and not [pid for pid in children if state_of(pid) == "Z"]
-                and self.executions("running") == self.executions("waiting") == 0
-                and self.own_descriptors() == descriptors)
+    def rest(self, connection):
+        """How many descriptors it has open, but for the one of each guest process that waits; None while something is
+        under way. The connection is the only one that there is."""
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        samples = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+        spares = int(samples["shannon_spare_processes"])
+        busy = [name for name in ("shannon_executions_running", "shannon_executions_waiting",
+                                  "shannon_guest_processes_dying") if samples[name] != "0"]
+        zombies = [pid for pid in self.children() if state_of(pid) == "Z"]
+        if busy or zombies or len(self.guests()) != spares:
+            return None
+        return len(os.listdir(f"/proc/{self.process.pid}/fd")) - spares
 
     @contextlib.contextmanager
     def nothing_stays_behind(self):
         """After what is done meanwhile, and when its sessions are deleted, it is as it was: no process but the
         interpreters' and those that wait, no zombie, no descriptor, no file of a session."""
-        self.execute("None")
         counts = []
 
-        def counted_alike():
-            counts.append(self.own_descriptors())
-            return len(counts) >= 5 and len(set(counts[-5:])) == 1
+        def counted_alike(connection):
+            counts.append(self.rest(connection))
+            return len(counts) >= 5 and len(set(counts[-5:])) == 1 and counts[-1] is not None
 
-        wait_for(counted_alike, 20, "rest before the tests")
-        before = counts[-1]
+        self.execute("None")
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+            wait_for(lambda: counted_alike(connection), 20, "rest before the tests")
         yield
         for name in self.sessions():
             assert self.call("DELETE", f"/v1/sessions/{name}").status == 200
-        try:
-            wait_for(lambda: self.is_at_rest(before) and not self.session_files(), 20, "rest after the tests")
-        except AssertionError as trouble:
-            folder = f"/proc/{self.process.pid}/fd"
-            raise AssertionError(
-                f"{trouble}: {before} descriptors before, now "
-                f"{[os.readlink(f'{folder}/{fd}') for fd in os.listdir(folder)]}; "
-                f"children {self.children()}; files {self.session_files()}") from None
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+            try:
+                wait_for(lambda: self.rest(connection) == counts[-1] and not self.session_files(), 20, "rest after the tests")
+            except AssertionError as trouble:
+                folder = f"/proc/{self.process.pid}/fd"
+                raise AssertionError(
+                    f"{trouble}: {counts[-1]} descriptors before, now "
+                    f"{[os.readlink(f'{folder}/{fd}') for fd in os.listdir(folder)]}; "
+                    f"children {self.children()}; files {self.session_files()}") from None
 
     def session_files(self):
         """The names in the sessions folder; all of them must be of the two kinds there are."""
