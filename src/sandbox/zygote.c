@@ -688,6 +688,11 @@ const uint8_t *zygote_interpreter(const struct zygote *zygote)
     return zygote->interpreter_known ? zygote->interpreter : NULL;
 }
 
+struct memory_image *zygote_image(const struct zygote *zygote)
+{
+    return zygote->image;
+}
+
 void zygote_stop(struct zygote *zygote)
 {
     struct error error = ERROR_NONE;
