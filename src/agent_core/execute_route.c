@@ -181,7 +181,12 @@ static void answer_whole(struct call *call, const struct execution_result *resul
         return;
     }
     const struct error failure = failure_of(result, error);
-    http_respond_failure(call->request, &failure);
+    /* All else that can be wrong was looked at before; only that one path leads through another
+     * file, the guest's file system finds out. */
+    if (result != NULL && call->session == NULL && failure.kind == ERROR_INVALID_REQUEST)
+        http_respond_error(call->request, 400, failure.kind, "files", "%s", failure.message);
+    else
+        http_respond_failure(call->request, &failure);
 }
 
 static void answer_in_events(struct call *call, const struct execution_result *result,
