@@ -204,7 +204,7 @@ FAILURES = {
     "exception": ("1 / 0", {}, "python_error"),
     "exit status": ("import sys; sys.exit(3)", {}, "python_error"),
     "timeout": ("while True: pass", {"timeout_ms": 200}, "timeout"),
-    "timeout that is caught": ("while True:\n    try:\n        while True: pass\n    except KeyboardInterrupt: pass",
+    "timeout that is caught": ("n = 0\nwhile True:\n    try:\n        while n >= 0: n += 1\n    except KeyboardInterrupt: pass",
                                {"timeout_ms": 200}, "timeout"),
     "timeout asleep": ("import time; time.sleep(60)", {"timeout_ms": 200}, "timeout"),
     "processor time": ("while True: pass", {"cpu_limit_ms": 100}, "timeout"),
