@@ -116,7 +116,7 @@ const struct config_key_row config_keys[CONFIG_KEY_COUNT] = {
         "agent_core.max_queued", "SHANNON_AGENT_CORE_MAX_QUEUED", 0, 65536, "64",
         "executions that wait for their turn; further ones are answered busy"),
     [CONFIG_AGENT_CORE_MAX_SPARES] = NUMBER(
-        "agent_core.max_spares", "SHANNON_AGENT_CORE_MAX_SPARES", 1, 1024, "8",
+        "agent_core.max_spares", "SHANNON_AGENT_CORE_MAX_SPARES", 1, 1024, "16",
         "processes that wait for a request, at most, for each interpreter"),
     [CONFIG_SANDBOX_REQUIRE] = {
         .info = {.name = "sandbox.require", .environment = "SHANNON_SANDBOX_REQUIRE",

@@ -1,5 +1,5 @@
-/* Names that nobody can guess and nobody else has. Not thread-safe; a fork of this process makes
- * the same ones. */
+/* Names that nobody can guess and nobody else has, forks of this process included. Not thread-safe.
+ */
 #ifndef SHANNON_BASE_RANDOM_ID_H
 #define SHANNON_BASE_RANDOM_ID_H
 

@@ -183,8 +183,8 @@ struct linear_memory *guest_instance_memory(struct guest_instance *instance)
     return &instance->memory;
 }
 
-static const struct guest_export *find_export(const struct guest_instance *instance,
-                                              const char *name, size_t parameter_count)
+const struct guest_export *guest_instance_find(const struct guest_instance *instance,
+                                               const char *name, size_t parameter_count)
 {
     for (uint32_t i = 0; i < instance->object->export_count; i++) {
         const struct guest_export *export = &instance->object->exports[i];
@@ -194,14 +194,8 @@ static const struct guest_export *find_export(const struct guest_instance *insta
     return NULL;
 }
 
-bool guest_instance_exports(const struct guest_instance *instance, const char *name,
-                            size_t parameter_count)
-{
-    return find_export(instance, name, parameter_count) != NULL;
-}
-
 struct call {
-    const struct guest_export *export;
+    const struct guest_export *function;
     const uint32_t *arguments;
     uint32_t result;
 };
@@ -209,15 +203,13 @@ struct call {
 static void run_call(void *argument)
 {
     struct call *call = argument;
-    call->result = call->export->call(call->arguments);
+    call->result = call->function->call(call->arguments);
 }
 
-struct guest_outcome guest_instance_call(struct guest_instance *instance, const char *name,
-                                         const uint32_t *arguments, size_t count, uint32_t *result)
+struct guest_outcome guest_instance_call(const struct guest_export *function,
+                                         const uint32_t *arguments, uint32_t *result)
 {
-    struct call call = {.export = find_export(instance, name, count), .arguments = arguments};
-    if (call.export == NULL)
-        abort();
+    struct call call = {.function = function, .arguments = arguments};
     struct guest_outcome outcome = guest_call_protected(run_call, &call);
     if (result != NULL)
         *result = outcome.ending == GUEST_RETURNED ? call.result : 0;

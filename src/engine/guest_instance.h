@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct guest_export; /* guest_object.h */
 struct guest_instance;
 
 /* Loads the object at `object_path` (from object_cache_get), binds its imports, reserves its
@@ -52,13 +53,14 @@ bool guest_instance_is_memory_only(const struct guest_instance *instance);
 /* The linear memory; valid once instantiated. */
 struct linear_memory *guest_instance_memory(struct guest_instance *instance);
 
-/* Whether the module exports a function of `parameter_count` i32 called `name`. */
-bool guest_instance_exports(const struct guest_instance *instance, const char *name,
-                            size_t parameter_count);
+/* The export called `name`, a function of `parameter_count` i32, or NULL; valid as long as the
+ * instance. */
+const struct guest_export *guest_instance_find(const struct guest_instance *instance,
+                                               const char *name, size_t parameter_count);
 
-/* Calls an export of i32 parameters. `result` (may be NULL) gets its value, 0 when it has none. An
- * export for which guest_instance_exports is false must not be called (it aborts). */
-struct guest_outcome guest_instance_call(struct guest_instance *instance, const char *name,
-                                         const uint32_t *arguments, size_t count, uint32_t *result);
+/* Calls an export of the instance with as many arguments as it has. `result` (may be NULL) gets its
+ * value, 0 when it has none. */
+struct guest_outcome guest_instance_call(const struct guest_export *function,
+                                         const uint32_t *arguments, uint32_t *result);
 
 #endif

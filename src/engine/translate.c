@@ -22,9 +22,9 @@
 #define CANNOT_RUN 126 /* exit status of a child that did not become the tool; as a shell's */
 
 /* -ffp-contract=off: WebAssembly has no fused multiply-add. -fno-strict-aliasing: linear memory has
- * no types. -fstack-clash-protection: a module can have frames of any size, which must not step over
- * the guard of the stack. The generated code needs no other protection of its stack frames: its
- * stack is not addressable by the guest. */
+ * no types. -fstack-clash-protection: a module can have frames of any size, which must not step
+ * over the guard of the stack. The generated code needs no other protection of its stack frames:
+ * its stack is not addressable by the guest. */
 static const char *const compile_flags[] = {
     "-std=gnu17",
     "-O2",

@@ -35,9 +35,10 @@ struct execution {
     struct execution_waiter waiter;
     struct execution_listener listener;
     struct guest_child *child;
-    struct buffer frame;  /* the request, until a process has begun it */
+    struct buffer frame;  /* the request, until a process says something */
     struct buffer report; /* of a session's run, until its state is saved */
-    bool begun;
+    bool given;           /* it had a process */
+    bool heard;           /* which said something */
     bool retried;
     bool saved; /* its session goes on from it */
     bool stream;
@@ -110,7 +111,7 @@ static void finish(struct execution *execution, const void *bytes, size_t size)
     struct run_report report;
     execution_status_decide(&execution->end, bytes, size, &report, &execution->result);
     struct zygote *zygote =
-        execution->begun && execution->session == NULL ? execution->zygote : NULL;
+        execution->given && execution->session == NULL ? execution->zygote : NULL;
     /* Also after a run that went well and could not be kept: os._exit(0). */
     if (execution->session != NULL && !execution->saved)
         give_up_session(execution);
@@ -293,11 +294,9 @@ static void on_frame(void *argument, enum guest_channel_kind kind, const uint8_t
                      size_t size)
 {
     struct execution *execution = argument;
+    execution->heard = true;
+    buffer_free(&execution->frame);
     switch (kind) {
-    case GUEST_CHANNEL_BEGUN:
-        execution->begun = true;
-        buffer_free(&execution->frame);
-        break;
     case GUEST_CHANNEL_STDOUT:
         take_output(execution, 1, bytes, size);
         break;
@@ -316,13 +315,14 @@ static void on_frame(void *argument, enum guest_channel_kind kind, const uint8_t
     }
 }
 
-/* A process that was given a request and died before it began is somebody else's fault: once, the
- * request goes to another. */
+/* A process that died before it took the request was killed for what is not its program's doing:
+ * once, the request goes to another. */
 static bool try_again(struct execution *execution)
 {
     struct error error = ERROR_NONE;
-    if (execution->begun || execution->retried || execution->zygote == NULL ||
-        execution->end.timed_out || execution->end.cancelled)
+    if (execution->heard || execution->retried || execution->zygote == NULL ||
+        execution->end.timed_out || execution->end.cancelled ||
+        guest_child_took_all(execution->child))
         return false;
     execution->retried = true;
     guest_child_end(execution->child);
@@ -351,10 +351,11 @@ void execution_given(struct execution *execution, struct guest_child *child)
         .frame = on_frame, .closed = on_closed, .argument = execution};
     struct buffer frame = BUFFER_EMPTY;
     execution->child = child;
+    execution->given = true;
     execution->began_us = now_us();
     execution->processor_began_us = guest_child_processor_us(child);
     guest_child_listen(child, &listener);
-    /* Kept for another try until the program has begun. */
+    /* Kept for another try. */
     bool copied = buffer_append(&frame, execution->frame.data, execution->frame.size) == 0;
     execution->timer = event_new(execution->loop, -1, EV_TIMEOUT, on_timer, execution);
     if (execution->timer == NULL || !copied) {

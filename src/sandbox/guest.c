@@ -21,22 +21,42 @@
 /* Of a reactor; see interpreters/cpython/guest/reactor.c. */
 #define WORKING_FOLDER "/workspace"
 
-/* What every program does, and what many do. They leave nothing that another could see. */
+/* What every program does. It leaves nothing that another could see. */
 #define SHORT_PROGRAM "print(1)\n1"
-#define TYPICAL_PROGRAM                                                                            \
-    "import json, math, re, random, datetime, collections\n"                                       \
-    "class A:\n"                                                                                   \
-    "    def __init__(self, x): self.x = x\n"                                                      \
-    "try:\n"                                                                                       \
-    "    print(json.dumps({'a': [A(i).x for i in range(3)]}), f'{math.pi:.2f}')\n"                 \
-    "    raise ValueError(re.findall('a+', 'aab'))\n"                                              \
-    "except ValueError as error:\n"                                                                \
-    "    print(error, sorted({'b': 1}.items()))\n"
+
+/* The functions of a reactor, in the order of shannon_guest.h. */
+enum reactor_function {
+    ABI_VERSION,
+    INITIALIZE,
+    REFRESH,
+    INTERRUPT_WORDS,
+    ALLOCATE,
+    RUN,
+    RESULT_ADDRESS,
+    RESULT_SIZE,
+    REACTOR_FUNCTION_COUNT
+};
+
+static const struct {
+    const char *name;
+    size_t parameter_count;
+} reactor_functions[REACTOR_FUNCTION_COUNT] = {
+    [ABI_VERSION] = {"shannon_abi_version", 0},
+    [INITIALIZE] = {"shannon_initialize", 1},
+    [REFRESH] = {"shannon_refresh", 0},
+    [INTERRUPT_WORDS] = {"shannon_interrupt_words", 0},
+    [ALLOCATE] = {"shannon_allocate", 1},
+    [RUN] = {"shannon_run", 2},
+    [RESULT_ADDRESS] = {"shannon_result_address", 0},
+    [RESULT_SIZE] = {"shannon_result_size", 0},
+};
 
 struct guest {
     struct wasi_host *wasi;
     struct guest_instance *instance;
     bool reactor;
+    const struct guest_export *functions[REACTOR_FUNCTION_COUNT]; /* if it is one */
+    const struct guest_export *start;                             /* `_start`, or NULL */
     bool instantiated;
     /* Where to write to interrupt a program; checked when the reactor was initialised. */
     volatile uint32_t *interrupt_words[SHANNON_INTERRUPT_WORDS_MAXIMUM];
@@ -98,16 +118,17 @@ static int grant_all(struct guest *guest, const struct guest_options *options, s
     return 0;
 }
 
-static bool has_reactor_exports(const struct guest_instance *instance)
+/* Whether the module has all functions of a reactor. */
+static bool find_functions(struct guest *guest)
 {
-    return guest_instance_exports(instance, "shannon_abi_version", 0) &&
-           guest_instance_exports(instance, "shannon_initialize", 1) &&
-           guest_instance_exports(instance, "shannon_refresh", 0) &&
-           guest_instance_exports(instance, "shannon_interrupt_words", 0) &&
-           guest_instance_exports(instance, "shannon_allocate", 1) &&
-           guest_instance_exports(instance, "shannon_run", 2) &&
-           guest_instance_exports(instance, "shannon_result_address", 0) &&
-           guest_instance_exports(instance, "shannon_result_size", 0);
+    bool found = true;
+    for (size_t i = 0; i < REACTOR_FUNCTION_COUNT; i++) {
+        guest->functions[i] = guest_instance_find(guest->instance, reactor_functions[i].name,
+                                                  reactor_functions[i].parameter_count);
+        found = found && guest->functions[i] != NULL;
+    }
+    guest->start = guest_instance_find(guest->instance, "_start", 0);
+    return found;
 }
 
 int guest_prepare(const struct guest_options *options, struct buffer *object_path,
@@ -129,10 +150,10 @@ struct guest *guest_load(const struct guest_options *options, const char *object
     guest->instance = guest_instance_load(object_path, wasi_preview1_imports, guest->wasi, error);
     if (guest->instance == NULL)
         return NULL;
-    guest->reactor = has_reactor_exports(guest->instance);
+    guest->reactor = find_functions(guest);
     if (grant_all(guest, options, error) != 0)
         return NULL;
-    if (!guest->reactor && !guest_instance_exports(guest->instance, "_start", 0)) {
+    if (!guest->reactor && guest->start == NULL) {
         error_set(error, ERROR_INVALID_REQUEST,
                   "%s exports no _start function, so it is not a WASI command", options->wasm_path);
         return NULL;
@@ -200,8 +221,10 @@ int guest_capture(struct guest *guest, struct error *error)
 
 /* ---- calls into the guest ---- */
 
-static int call_failed(const char *name, const struct guest_outcome *outcome, struct error *error)
+static int call_failed(enum reactor_function function, const struct guest_outcome *outcome,
+                       struct error *error)
 {
+    const char *name = reactor_functions[function].name;
     if (outcome->ending == GUEST_TRAPPED)
         return error_set(error, ERROR_INTERNAL, "the interpreter's %s trapped: %s", name,
                          trap_name(outcome->trap));
@@ -210,12 +233,12 @@ static int call_failed(const char *name, const struct guest_outcome *outcome, st
 }
 
 /* Calls one of the reactor's own functions, which are expected to return. */
-static int call_reactor(struct guest *guest, const char *name, const uint32_t *arguments,
-                        size_t count, uint32_t *result, struct error *error)
+static int call_reactor(struct guest *guest, enum reactor_function function,
+                        const uint32_t *arguments, uint32_t *result, struct error *error)
 {
     struct guest_outcome outcome =
-        guest_instance_call(guest->instance, name, arguments, count, result);
-    return outcome.ending == GUEST_RETURNED ? 0 : call_failed(name, &outcome, error);
+        guest_instance_call(guest->functions[function], arguments, result);
+    return outcome.ending == GUEST_RETURNED ? 0 : call_failed(function, &outcome, error);
 }
 
 static int instantiate(struct guest *guest, uint64_t memory_limit, struct error *error)
@@ -233,7 +256,7 @@ static int take_interrupt_words(struct guest *guest, struct error *error)
     const struct linear_memory *memory = guest_instance_memory(guest->instance);
     uint32_t address = 0;
     struct shannon_interrupt_words words;
-    if (call_reactor(guest, "shannon_interrupt_words", NULL, 0, &address, error) != 0)
+    if (call_reactor(guest, INTERRUPT_WORDS, NULL, &address, error) != 0)
         return -1;
     const void *place = linear_memory_at(memory, address, sizeof(words));
     if (place == NULL)
@@ -261,7 +284,7 @@ int guest_initialize(struct guest *guest, uint32_t flags, uint64_t memory_limit,
     if (!guest->reactor)
         return 0;
     if (instantiate(guest, memory_limit, error) != 0 ||
-        call_reactor(guest, "shannon_abi_version", NULL, 0, &version, error) != 0)
+        call_reactor(guest, ABI_VERSION, NULL, &version, error) != 0)
         return -1;
     if (version != SHANNON_ABI_VERSION)
         return error_set(error, ERROR_INVALID_REQUEST,
@@ -269,7 +292,7 @@ int guest_initialize(struct guest *guest, uint32_t flags, uint64_t memory_limit,
                          "version %u. Build the interpreter again with `make interpreter`",
                          version, SHANNON_ABI_VERSION);
     guest_output_begin(INITIAL_OUTPUT_MAX, false);
-    int result = call_reactor(guest, "shannon_initialize", &flags, 1, &status, error);
+    int result = call_reactor(guest, INITIALIZE, &flags, &status, error);
     char said[INITIAL_OUTPUT_MAX + 1];
     guest_output_take(said, sizeof(said));
     if (result != 0)
@@ -285,7 +308,7 @@ int guest_refresh(struct guest *guest, struct error *error)
     uint32_t status = 1;
     if (!guest->reactor)
         return 0;
-    if (call_reactor(guest, "shannon_refresh", NULL, 0, &status, error) != 0)
+    if (call_reactor(guest, REFRESH, NULL, &status, error) != 0)
         return -1;
     if (status != 0)
         return error_set(error, ERROR_INTERNAL,
@@ -315,8 +338,8 @@ static void fill_records(struct guest *guest, struct run_report *report)
 {
     uint32_t address = 0;
     uint32_t size = 0;
-    if (call_reactor(guest, "shannon_result_address", NULL, 0, &address, NULL) != 0 ||
-        call_reactor(guest, "shannon_result_size", NULL, 0, &size, NULL) != 0)
+    if (call_reactor(guest, RESULT_ADDRESS, NULL, &address, NULL) != 0 ||
+        call_reactor(guest, RESULT_SIZE, NULL, &size, NULL) != 0)
         return;
     const void *records = linear_memory_at(guest_instance_memory(guest->instance), address, size);
     if (records == NULL || size > RUN_REPORT_RECORDS_MAX)
@@ -332,9 +355,9 @@ static int run_reactor(struct guest *guest, const struct run_request *request,
     uint32_t size = request->head.records_size;
     uint32_t arguments[2] = {0, size};
     struct guest_outcome outcome =
-        guest_instance_call(guest->instance, "shannon_allocate", &size, 1, &arguments[0]);
+        guest_instance_call(guest->functions[ALLOCATE], &size, &arguments[0]);
     if (outcome.ending != GUEST_RETURNED)
-        return call_failed("shannon_allocate", &outcome, error);
+        return call_failed(ALLOCATE, &outcome, error);
     void *place = linear_memory_at(memory, arguments[0], size);
     if (arguments[0] == 0 || place == NULL)
         return error_set(error, ERROR_MEMORY_LIMIT,
@@ -342,7 +365,7 @@ static int run_reactor(struct guest *guest, const struct run_request *request,
                          "wasi.memory_limit_bytes (or --memory)");
     memcpy(place, request->records, size);
     uint32_t status = 0;
-    outcome = guest_instance_call(guest->instance, "shannon_run", arguments, 2, &status);
+    outcome = guest_instance_call(guest->functions[RUN], arguments, &status);
     fill_report(guest, &outcome, report);
     if (outcome.ending == GUEST_RETURNED) {
         report->outcome.exit_code = status;
@@ -368,14 +391,14 @@ static int rehearse(struct guest *guest, const char *program, struct error *erro
     uint32_t size = (uint32_t)(sizeof(head) + strlen(program));
     uint32_t arguments[2] = {0, size};
     uint32_t status = 1;
-    if (call_reactor(guest, "shannon_allocate", &size, 1, &arguments[0], error) != 0)
+    if (call_reactor(guest, ALLOCATE, &size, &arguments[0], error) != 0)
         return -1;
     uint8_t *place = linear_memory_at(guest_instance_memory(guest->instance), arguments[0], size);
     if (arguments[0] == 0 || place == NULL)
         return error_set(error, ERROR_INTERNAL, "the interpreter has no memory for a rehearsal");
     memcpy(place, &head, sizeof(head));
     memcpy(place + sizeof(head), program, strlen(program));
-    if (call_reactor(guest, "shannon_run", arguments, 2, &status, error) != 0)
+    if (call_reactor(guest, RUN, arguments, &status, error) != 0)
         return -1;
     if (status != 0)
         return error_set(error, ERROR_INTERNAL, "the interpreter's rehearsal ended with status %u",
@@ -392,11 +415,6 @@ static int run_short_program(void *argument)
            rehearse(guest, SHORT_PROGRAM, NULL);
 }
 
-static int run_typical_program(void *argument)
-{
-    return rehearse(argument, TYPICAL_PROGRAM, NULL);
-}
-
 int guest_share(struct guest *guest, const struct lockdown *lockdown, int *image,
                 struct error *error)
 {
@@ -406,17 +424,18 @@ int guest_share(struct guest *guest, const struct lockdown *lockdown, int *image
     *image = guest_instance_share(guest->instance, error);
     if (*image < 0)
         return -1;
-    const struct guest_pages_lessons lessons = {
-        .every = run_short_program, .typical = run_typical_program, .argument = guest};
-    guest_pages_learn(guest_instance_memory(guest->instance), *image, lockdown, &lessons);
+    guest_pages_learn(guest_instance_memory(guest->instance), *image, lockdown, run_short_program,
+                      guest);
     return 0;
 }
 
-int guest_warm(struct guest *guest, struct error *error)
+int guest_warm(struct guest *guest, bool hurry, struct error *error)
 {
     if (!guest->reactor)
         return 0;
     guest_pages_populate(guest_instance_memory(guest->instance));
+    if (hurry)
+        return 0;
     guest_output_begin(0, false);
     return rehearse(guest, SHORT_PROGRAM, error);
 }
@@ -428,7 +447,7 @@ static int start_command(struct guest *guest, uint64_t memory_limit, struct run_
 {
     if (instantiate(guest, memory_limit, error) != 0)
         return -1;
-    struct guest_outcome outcome = guest_instance_call(guest->instance, "_start", NULL, 0, NULL);
+    struct guest_outcome outcome = guest_instance_call(guest->start, NULL, NULL);
     fill_report(guest, &outcome, report);
     report->mute = true;
     return 0;
@@ -498,7 +517,7 @@ static int run_command(struct guest *guest, const struct run_request *request,
                        struct run_report *report, struct error *error)
 {
     struct command_line line = {.guest = guest, .error = error};
-    if (!guest_instance_exports(guest->instance, "_start", 0))
+    if (guest->start == NULL)
         return error_set(error, ERROR_INVALID_REQUEST, "the module exports no _start function");
     if (run_request_visit(request, visit_argument, &line) != 0)
         return error_set(error, ERROR_INTERNAL, "a request is damaged");

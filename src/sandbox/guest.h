@@ -81,10 +81,11 @@ int guest_initialize(struct guest *guest, uint32_t flags, uint64_t memory_limit,
 int guest_share(struct guest *guest, const struct lockdown *lockdown, int *image,
                 struct error *error);
 
-/* In a fork of a process that called guest_share: makes the pages present that a run writes, and
- * runs a program that does nothing, so that the first real one waits for neither; leaves nothing
- * that it could see. For a command: does nothing. */
-int guest_warm(struct guest *guest, struct error *error);
+/* In a fork of a process that called guest_share: makes the pages present that a run writes and,
+ * unless somebody waits (`hurry`), runs a short program, so that the first real one waits for
+ * neither; leaves nothing that it could see. For a command: does nothing. -1 with ERROR_INTERNAL.
+ */
+int guest_warm(struct guest *guest, bool hurry, struct error *error);
 
 /* Makes this copy of an initialised reactor differ from its siblings (shannon_refresh). -1 with
  * ERROR_INTERNAL: no program may run in it. For a command: does nothing. */

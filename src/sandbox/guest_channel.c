@@ -79,8 +79,6 @@ int guest_channel_read(int fd, void *bytes, size_t size)
 static size_t largest(uint32_t kind)
 {
     switch (kind) {
-    case GUEST_CHANNEL_BEGUN:
-        return 1; /* empty; 0 would say that nobody sends it */
     case GUEST_CHANNEL_STDOUT:
     case GUEST_CHANNEL_STDERR:
         return GUEST_CHANNEL_OUTPUT_MAX;

@@ -19,7 +19,6 @@
 
 enum guest_channel_kind {
     GUEST_CHANNEL_RUN = 1, /* to the process: a run request (run_request.h) */
-    GUEST_CHANNEL_BEGUN,   /* from it: the request is there whole and its program begins now */
     GUEST_CHANNEL_STDOUT,  /* from it: output, at most GUEST_CHANNEL_OUTPUT_MAX bytes a frame */
     GUEST_CHANNEL_STDERR,
     GUEST_CHANNEL_REPORT, /* from it: how the run ended (run_report.h), once a run */

@@ -34,6 +34,7 @@ struct guest_child {
     struct buffer unsent;
     size_t sent; /* of unsent */
     bool closed; /* the listener was told */
+    bool reset;  /* the process ended before it had read all that was sent to it */
     void (*ended)(void *argument, int wait_status, const struct rusage *usage);
     void *ended_argument;
 };
@@ -168,6 +169,8 @@ static void on_readable(evutil_socket_t fd, short what, void *argument)
     ssize_t size = recv(child->channel, scratch, sizeof(scratch), MSG_DONTWAIT);
     if (size < 0 && (errno == EAGAIN || errno == EINTR))
         return;
+    if (size < 0)
+        child->reset = true;
     if (size > 0 && guest_channel_take(&child->reader, scratch, (size_t)size, on_frame, child) == 0)
         return;
     if (child->channel >= 0)
@@ -184,6 +187,7 @@ static void send_unsent(struct guest_child *child)
         if (sent < 0 && errno == EAGAIN)
             return;
         if (sent < 0) { /* it is gone, which the readable side will tell */
+            child->reset = true;
             child->sent = child->unsent.size;
             break;
         }
@@ -254,6 +258,11 @@ int guest_child_send(struct guest_child *child, struct buffer *frame)
         child->writable =
             event_new(child->loop, child->channel, EV_WRITE | EV_PERSIST, on_writable, child);
     return child->writable != NULL && event_add(child->writable, NULL) == 0 ? 0 : -1;
+}
+
+bool guest_child_took_all(const struct guest_child *child)
+{
+    return !child->reset && child->unsent.size == 0;
 }
 
 /* The kernel's own way to name the processor clock of a process; what clock_getcpuclockid(3) makes.

@@ -41,6 +41,10 @@ void guest_child_listen(struct guest_child *child, const struct guest_child_list
  * the channel has ended. */
 int guest_child_send(struct guest_child *child, struct buffer *frame);
 
+/* Once the channel has ended: whether the process had read everything that was sent to it (unix(7):
+ * a socket that is closed with something unread resets its peer). */
+bool guest_child_took_all(const struct guest_child *child);
+
 /* Processor time that the process has used so far, in microseconds; 0 when it cannot be told. */
 uint64_t guest_child_processor_us(const struct guest_child *child);
 

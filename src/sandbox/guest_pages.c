@@ -90,20 +90,12 @@ static int note_written(const struct lockdown *lockdown)
     return close(pagemap);
 }
 
-static _Noreturn void take_lessons(const struct lockdown *lockdown,
-                                   const struct guest_pages_lessons *lessons)
-{
-    bool learnt = watch() == 0 && lessons->every(lessons->argument) == 0 &&
-                  note_written(lockdown) == 0 && lessons->typical(lessons->argument) == 0;
-    _exit(learnt ? 0 : 1);
-}
-
-static bool learn(const struct lockdown *lockdown, const struct guest_pages_lessons *lessons)
+static bool learn(const struct lockdown *lockdown, int (*lesson)(void *argument), void *argument)
 {
     int status = -1;
     pid_t pid = fork();
     if (pid == 0)
-        take_lessons(lockdown, lessons);
+        _exit(watch() == 0 && lesson(argument) == 0 && note_written(lockdown) == 0 ? 0 : 1);
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
         continue;
     return status == 0;
@@ -183,7 +175,8 @@ static void hold_image(const struct linear_memory *memory, int image)
 }
 
 void guest_pages_learn(const struct linear_memory *memory, int image,
-                       const struct lockdown *lockdown, const struct guest_pages_lessons *lessons)
+                       const struct lockdown *lockdown, int (*lesson)(void *argument),
+                       void *argument)
 {
     size_t pages = (size_t)memory->size / PAGE_SIZE;
     hold_image(memory, image);
@@ -191,7 +184,7 @@ void guest_pages_learn(const struct linear_memory *memory, int image,
     if (noted == MAP_FAILED)
         return;
     watched = memory;
-    if (learn(lockdown, lessons)) {
+    if (learn(lockdown, lesson, argument)) {
         visit_runs(pages, is_written, true, remember_written, memory);
         visit_runs(pages, is_only_read, true, map_pages, memory);
         /* The kernel mapped their neighbours too. */

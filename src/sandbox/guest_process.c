@@ -126,7 +126,8 @@ static bool has_state(const struct session_context *session)
 static int prepare(const struct guest_process *process, struct error *error)
 {
     if (process->copy && !has_state(process->session) &&
-        (guest_warm(process->guest, error) != 0 || guest_refresh(process->guest, error) != 0))
+        (guest_warm(process->guest, process->hurry, error) != 0 ||
+         guest_refresh(process->guest, error) != 0))
         return -1;
     return lock_down(process, error);
 }
@@ -181,7 +182,6 @@ _Noreturn void guest_process_run(const struct guest_process *process)
     /* 0: the service has no use for this process any more. */
     while ((received = run_request_receive(GUEST_CHANNEL_FD, &request, &error)) == 1) {
         if (bring_back(process, &request, &error) != 0 ||
-            guest_channel_write(GUEST_CHANNEL_FD, GUEST_CHANNEL_BEGUN, NULL, 0) != 0 ||
             guest_run(process->guest, &request, &report, &error) != 0 ||
             send_report(&report, &error) != 0)
             guest_process_fail(&error);

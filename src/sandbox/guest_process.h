@@ -15,6 +15,7 @@ struct guest_process {
     struct lockdown *lockdown;
     bool captured; /* guest_capture was called; otherwise 0, 1 and 2 are the program's own */
     bool copy;     /* forked from a zygote: to be warmed and refreshed */
+    bool hurry;    /* somebody waits for this copy */
     struct session_context *session; /* NULL: one run */
 };
 

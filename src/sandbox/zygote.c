@@ -20,10 +20,14 @@
 
 /* A process that failed to start is not started again within this time. */
 #define RESTART_PAUSE_US 1000000
+/* One that dies while it starts, without a reason, was killed by somebody: so often it is tried. */
+#define STARTS_MAXIMUM 5
 /* How often the number of spares is looked at. */
 #define REVIEW_SECONDS 5
 #define SPARES_MINIMUM 2
-#define REFILL_PATIENCE_US 2000
+/* Spares are filled up by so many, once nobody has come for so long. */
+#define IDLE_FORKS 2
+#define IDLE_US 1000
 
 struct spare {
     TAILQ_ENTRY(spare) link;
@@ -38,6 +42,7 @@ struct zygote {
     enum zygote_state state;
     struct error error;
     uint64_t failed_us;
+    unsigned deaths;                   /* of processes that were starting, one after the other */
     struct zygote_connection *current; /* NULL when failed */
     struct zygote_connection *next;    /* is to take over; NULL mostly */
     struct memory_image *image;        /* of `current`; NULL when it keeps no sessions */
@@ -57,7 +62,7 @@ struct zygote {
     size_t spares_wanted;
     size_t spares_least; /* since the last review: so many were never needed */
     struct event *review;
-    struct event *late; /* for forks that can wait */
+    struct event *idle; /* fills up the spares */
     struct event *ask;  /* asks for sessions from the loop, as answers must not come below a call */
     struct zygote_counts counts;
 };
@@ -172,14 +177,13 @@ static void keep_spare(struct zygote *zygote, struct guest_child *child)
     zygote->spare_count++;
 }
 
-/* Asks for as many forks as are missing; what cannot be asked now is left for the next reply or
- * request. How many processes there are or will be that nobody has yet. */
-static size_t ask_for_forks(struct zygote *zygote, struct error *error)
+/* Asks for forks until `wanted` processes are there or coming that nobody has yet; what cannot be
+ * asked now is left for the next reply or request. How many there are or will be. */
+static size_t ask_for_forks(struct zygote *zygote, size_t wanted, bool hurry, struct error *error)
 {
-    size_t wanted = zygote->waiting + zygote->spares_wanted;
     size_t coming = zygote->spare_count + zygote->spares_coming;
     for (; coming < wanted; coming++) {
-        if (zygote_connection_fork(zygote->current, NULL, 0, NULL, NULL, error) != 0)
+        if (zygote_connection_fork(zygote->current, NULL, 0, NULL, hurry, NULL, error) != 0)
             break;
         zygote->spares_coming++;
         zygote->current_forks++;
@@ -187,32 +191,50 @@ static size_t ask_for_forks(struct zygote *zygote, struct error *error)
     return coming;
 }
 
+/* So many spares there should be whatever happens. */
+static size_t spares_lowest(const struct zygote *zygote)
+{
+    return (zygote->spares_wanted + 3) / 4;
+}
+
+static void fill_up_later(struct zygote *zygote)
+{
+    const struct timeval pause = {.tv_usec = IDLE_US};
+    if (zygote->spare_count + zygote->spares_coming < zygote->waiting + zygote->spares_wanted)
+        (void)event_add(zygote->idle, &pause);
+}
+
+/* A fork takes as long as a short run, and would take the processor from it: beyond the lowest
+ * number, spares are forked while nothing else happens. */
 static void refill(struct zygote *zygote)
 {
     struct error error = ERROR_NONE;
-    if (zygote->state == ZYGOTE_READY && ask_for_forks(zygote, &error) == 0)
+    if (zygote->state != ZYGOTE_READY)
+        return;
+    if (ask_for_forks(zygote, zygote->waiting + spares_lowest(zygote), true, &error) == 0 &&
+        error.kind != ERROR_OK)
         refuse_waiters(zygote, &error);
+    fill_up_later(zygote);
 }
 
-/* What takes the place of a spare is forked when the run that got it is over, or after this time: a
- * fork takes as long as a short run, and would take the processor from it. */
-static void refill_late(struct zygote *zygote)
+/* Nobody has come for a while. */
+static void on_idle(evutil_socket_t fd, short what, void *argument)
 {
-    const struct timeval patience = {.tv_usec = REFILL_PATIENCE_US};
-    if (!event_pending(zygote->late, EV_TIMEOUT, NULL))
-        (void)event_add(zygote->late, &patience);
-}
-
-static void on_late(evutil_socket_t fd, short what, void *argument)
-{
+    struct zygote *zygote = argument;
+    struct error error = ERROR_NONE;
+    size_t there = zygote->spare_count + zygote->spares_coming;
+    size_t wanted = zygote->waiting + zygote->spares_wanted;
     (void)fd;
     (void)what;
-    refill(argument);
+    if (zygote->state != ZYGOTE_READY)
+        return;
+    (void)ask_for_forks(zygote, there + IDLE_FORKS < wanted ? there + IDLE_FORKS : wanted, false,
+                        &error);
+    fill_up_later(zygote);
 }
 
 void zygote_run_ended(struct zygote *zygote)
 {
-    (void)event_del(zygote->late);
     refill(zygote);
 }
 
@@ -266,7 +288,7 @@ static void ask_for_session(struct zygote *zygote, struct zygote_fork *fork)
                   "this interpreter cannot keep sessions: only one that was built by `make "
                   "interpreter` can");
     else if (zygote_connection_fork(zygote->current, descriptors, count,
-                                    image == NULL ? NULL : image->id, fork, &error) == 0)
+                                    image == NULL ? NULL : image->id, true, fork, &error) == 0)
         fork->asked = true;
     if (fork->asked)
         zygote->current_forks++;
@@ -374,6 +396,7 @@ static void become_ready(struct zygote *zygote, const struct zygote_reply *reply
     memcpy(zygote->interpreter, reply->interpreter, sizeof(zygote->interpreter));
     zygote->interpreter_known = true;
     zygote->current_forks = 0;
+    zygote->deaths = 0;
     zygote->replace = false;
     if (zygote->spares_wanted == 0)
         zygote->spares_wanted = SPARES_MINIMUM < zygote->options.spares_maximum
@@ -467,8 +490,10 @@ static void on_current_gone(struct zygote *zygote, const struct error *said)
     zygote->current = NULL;
     end_spares(zygote);
     forget_answers(zygote);
-    if (!was_ready) {
+    bool gave_reason = error.kind != ERROR_OK;
+    if (!was_ready && (gave_reason || ++zygote->deaths == STARTS_MAXIMUM)) {
         error_set(&error, ERROR_INTERNAL, "the interpreter's process died while starting");
+        zygote->deaths = 0;
         fail(zygote, &error);
         return;
     }
@@ -538,8 +563,8 @@ static void zygote_free(struct zygote *zygote)
         event_free(zygote->review);
     if (zygote->ask != NULL)
         event_free(zygote->ask);
-    if (zygote->late != NULL)
-        event_free(zygote->late);
+    if (zygote->idle != NULL)
+        event_free(zygote->idle);
     memory_image_unref(zygote->image);
     free((char *)zygote->options.interpreter);
     free_list(zygote->options.allowed_paths, zygote->options.allowed_path_count);
@@ -579,9 +604,9 @@ struct zygote *zygote_start(struct event_base *loop, const struct zygote_options
     TAILQ_INIT(&zygote->forks);
     zygote->review = event_new(loop, -1, EV_PERSIST, on_review, zygote);
     zygote->ask = event_new(loop, -1, 0, on_ask, zygote);
-    zygote->late = event_new(loop, -1, EV_TIMEOUT, on_late, zygote);
+    zygote->idle = event_new(loop, -1, EV_TIMEOUT, on_idle, zygote);
     if (copy_options(zygote, options) != 0 || zygote->review == NULL || zygote->ask == NULL ||
-        zygote->late == NULL || event_add(zygote->review, &review) != 0) {
+        zygote->idle == NULL || event_add(zygote->review, &review) != 0) {
         error_set(error, ERROR_INTERNAL, "out of memory");
         zygote_free(zygote);
         return NULL;
@@ -624,13 +649,13 @@ int zygote_ask(struct zygote *zygote, struct execution_waiter *waiter, struct er
     waiter->waiting = true;
     zygote->waiting++;
     struct guest_child *child = take_spare(zygote);
-    if (child != NULL)
+    if (child != NULL) {
         execution_given(take_waiter(zygote), child);
-    if (zygote->spare_count > 0) {
-        refill_late(zygote);
+        fill_up_later(zygote);
         return 0;
     }
-    if (zygote->state == ZYGOTE_READY && ask_for_forks(zygote, &failure) == 0 && waiter->waiting) {
+    if (zygote->state == ZYGOTE_READY &&
+        ask_for_forks(zygote, zygote->waiting + spares_lowest(zygote), true, &failure) == 0) {
         zygote_forget(zygote, waiter); /* nothing is coming at all */
         return error_set(error, failure.kind, "%s", failure.message);
     }

@@ -213,7 +213,7 @@ static void watch_answers(struct zygote_connection *connection)
 }
 
 int zygote_connection_fork(struct zygote_connection *connection, const int *descriptors,
-                           size_t count, const uint8_t *image, void *fork_argument,
+                           size_t count, const uint8_t *image, bool hurry, void *fork_argument,
                            struct error *error)
 {
     int ends[2];
@@ -226,7 +226,7 @@ int zygote_connection_fork(struct zygote_connection *connection, const int *desc
         free(fork);
         return -1;
     }
-    struct zygote_request request = {.number = ++connection->last_number};
+    struct zygote_request request = {.number = ++connection->last_number, .hurry = hurry ? 1 : 0};
     if (image != NULL)
         memcpy(request.image, image, sizeof(request.image));
     sent[ZYGOTE_FD_CHANNEL] = ends[1];

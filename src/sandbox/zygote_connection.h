@@ -8,6 +8,8 @@
 #include "sandbox/zygote.h"
 #include "sandbox/zygote_protocol.h"
 
+#include <stdbool.h>
+
 struct zygote_connection;
 
 struct zygote_connection_listener {
@@ -34,9 +36,10 @@ pid_t zygote_connection_pid(const struct zygote_connection *connection);
 
 /* Asks for a fork, which is answered with `fork_argument`. `descriptors` (may be empty) go to the
  * guest process behind its channel and stay the caller's; `image` is the identifier of
- * ZYGOTE_FD_IMAGE, NULL without one. -1 with ERROR_INTERNAL when it cannot be asked now. */
+ * ZYGOTE_FD_IMAGE, NULL without one. One that is made in a `hurry` is there sooner and runs its
+ * first program slower. -1 with ERROR_INTERNAL when it cannot be asked now. */
 int zygote_connection_fork(struct zygote_connection *connection, const int *descriptors,
-                           size_t count, const uint8_t *image, void *fork_argument,
+                           size_t count, const uint8_t *image, bool hurry, void *fork_argument,
                            struct error *error);
 
 /* The fork that was asked for with `fork_argument`, if it is not answered yet, ends as soon as it

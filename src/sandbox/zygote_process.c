@@ -57,8 +57,11 @@ static _Noreturn void become_guest_process(const struct zygote_process *zygote,
                                            const int *descriptors, size_t count)
 {
     static struct session_context context;
-    struct guest_process process = {
-        .guest = zygote->guest, .lockdown = zygote->lockdown, .captured = true, .copy = true};
+    struct guest_process process = {.guest = zygote->guest,
+                                    .lockdown = zygote->lockdown,
+                                    .captured = true,
+                                    .copy = true,
+                                    .hurry = request->hurry != 0};
     /* The channel takes the place of the zygote's socket, which no guest process may hold. */
     if (dup2(descriptors[ZYGOTE_FD_CHANNEL], GUEST_CHANNEL_FD) < 0)
         _exit(1);

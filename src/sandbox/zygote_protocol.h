@@ -34,6 +34,8 @@ enum zygote_descriptor {
 struct zygote_request {
     uint64_t number;                     /* the service's own, comes back in the reply */
     uint8_t image[MEMORY_IMAGE_ID_SIZE]; /* of ZYGOTE_FD_IMAGE */
+    uint32_t hurry;                      /* 1: somebody waits; it need not be made fast first */
+    uint32_t reserved;                   /* 0 */
 };
 
 enum zygote_reply_kind {

@@ -69,9 +69,6 @@ static int on_frame(void *argument, enum guest_channel_kind kind, const uint8_t 
     struct execution_result *result = &service->result;
     service->frames++;
     switch (kind) {
-    case GUEST_CHANNEL_BEGUN:
-        require(size <= 1);
-        break;
     case GUEST_CHANNEL_STDOUT:
         take_output(&result->stdout_bytes, &result->stdout_truncated, bytes, size);
         break;

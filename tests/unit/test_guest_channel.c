@@ -99,17 +99,17 @@ static void put(struct buffer *stream, uint32_t kind, const void *bytes, size_t 
     assert_int_equal(buffer_append(stream, bytes, size), 0);
 }
 
-static const char all[] = "2:;3:out;4:e\0r;5:report;3:;6:0123456789abcdef;2:;";
+static const char all[] = "3:;2:out;3:e\0r;4:report;2:;5:0123456789abcdef;3:;";
 
 static void put_all(struct buffer *stream)
 {
-    put(stream, GUEST_CHANNEL_BEGUN, "", 0);
+    put(stream, GUEST_CHANNEL_STDERR, "", 0);
     put(stream, GUEST_CHANNEL_STDOUT, "out", 3);
     put(stream, GUEST_CHANNEL_STDERR, "e\0r", 3);
     put(stream, GUEST_CHANNEL_REPORT, "report", 6);
     put(stream, GUEST_CHANNEL_STDOUT, "", 0);
     put(stream, GUEST_CHANNEL_SAVED, "0123456789abcdef", sizeof(struct session_saved));
-    put(stream, GUEST_CHANNEL_BEGUN, "", 0);
+    put(stream, GUEST_CHANNEL_STDERR, "", 0);
 }
 
 static void check_all(const struct taken *taken)
@@ -200,7 +200,6 @@ static void each_kind_has_a_largest_size(void **state)
         uint32_t kind;
         uint32_t most;
     } kinds[] = {
-        {GUEST_CHANNEL_BEGUN, 1},
         {GUEST_CHANNEL_STDOUT, GUEST_CHANNEL_OUTPUT_MAX},
         {GUEST_CHANNEL_STDERR, GUEST_CHANNEL_OUTPUT_MAX},
         {GUEST_CHANNEL_REPORT, RUN_REPORT_SIZE_MAX},
@@ -238,14 +237,14 @@ static void frames_before_nonsense_are_handed_over(void **state)
     put(&stream, 99, "c", 1);
     put(&stream, GUEST_CHANNEL_STDOUT, "d", 1);
     assert_int_equal(take(&taken, stream.data, stream.size), -1);
-    assert_string_equal(buffer_text(&taken.text), "3:a;4:b;");
+    assert_string_equal(buffer_text(&taken.text), "2:a;3:b;");
     forget(&taken);
     for (size_t size = 0; size < stream.size; size++) {
         int result = take(&taken, stream.data, size);
         if (result == 0)
             result = take(&taken, stream.data + size, stream.size - size);
         assert_int_equal(result, -1);
-        assert_string_equal(buffer_text(&taken.text), "3:a;4:b;");
+        assert_string_equal(buffer_text(&taken.text), "2:a;3:b;");
         forget(&taken);
     }
 }
@@ -370,7 +369,7 @@ static void what_is_written_in_pieces_is_whole(void **state)
         piece_size = pieces[i];
         interrupted_calls = 2;
         put(&frames, GUEST_CHANNEL_STDOUT, "first", 5);
-        assert_int_equal(guest_channel_write(ends[0], GUEST_CHANNEL_BEGUN, NULL, 0), 0);
+        assert_int_equal(guest_channel_write(ends[0], GUEST_CHANNEL_STDERR, NULL, 0), 0);
         assert_int_equal(guest_channel_write(ends[0], GUEST_CHANNEL_STDERR, "text", 4), 0);
         assert_int_equal(guest_channel_write_all(ends[0], frames.data, frames.size), 0);
         assert_int_equal(guest_channel_write_all(ends[0], NULL, 0), 0);
@@ -382,7 +381,7 @@ static void what_is_written_in_pieces_is_whole(void **state)
         assert_int_equal(guest_channel_write_both(ends[0], NULL, 0, frames.data, frames.size), 0);
         take_all(&taken);
         assert_string_equal(buffer_text(&taken.text),
-                            "2:;4:text;3:first;3:first;3:first;3:first;3:first;");
+                            "3:;3:text;2:first;2:first;2:first;2:first;2:first;");
         forget(&taken);
         (void)close_pair(NULL);
         assert_int_equal(open_pair(NULL), 0);

@@ -198,7 +198,7 @@ static void wait_for_zombie(pid_t pid)
 
 static int say_three_things(int channel)
 {
-    (void)guest_channel_write(channel, GUEST_CHANNEL_BEGUN, NULL, 0);
+    (void)guest_channel_write(channel, GUEST_CHANNEL_STDERR, NULL, 0);
     (void)guest_channel_write(channel, GUEST_CHANNEL_STDOUT, "out", 3);
     (void)guest_channel_write(channel, GUEST_CHANNEL_REPORT, "report", 6);
     return 7;
@@ -251,7 +251,7 @@ static void frames_come_in_order_and_then_the_end(void **state)
     (void)start(say_three_things, &heard);
     assert_int_equal(guest_child_alive_count(), 1);
     run_until(is_closed, &heard);
-    assert_string_equal(buffer_text(&heard.text), "2:;3:out;5:report;");
+    assert_string_equal(buffer_text(&heard.text), "3:;2:out;4:report;");
     assert_int_equal(heard.closed, 1);
     end_child(&heard);
     assert_int_equal(guest_child_alive_count(), 0);
@@ -265,11 +265,11 @@ static void nonsense_is_the_end(void **state)
     (void)state;
     pid_t pid = start(talk_nonsense, &heard);
     run_until(is_closed, &heard);
-    assert_string_equal(buffer_text(&heard.text), "3:sense;");
+    assert_string_equal(buffer_text(&heard.text), "2:sense;");
     assert_int_equal(heard.closed, 1);
     assert_int_equal(kill(pid, 0), 0); /* to be ended is for the one who listens */
     (void)event_base_loop(loop, EVLOOP_NONBLOCK);
-    assert_string_equal(buffer_text(&heard.text), "3:sense;");
+    assert_string_equal(buffer_text(&heard.text), "2:sense;");
     assert_int_equal(heard.closed, 1);
     end_child(&heard);
 }
@@ -543,7 +543,7 @@ static int wait_for_an_interrupt(int channel)
 {
     interrupted_channel = channel;
     (void)signal(WASI_INTERRUPT_SIGNAL, say_so);
-    (void)guest_channel_write(channel, GUEST_CHANNEL_BEGUN, NULL, 0);
+    (void)guest_channel_write(channel, GUEST_CHANNEL_STDERR, NULL, 0);
     return wait_for_the_end(channel);
 }
 
@@ -555,7 +555,7 @@ static void an_interrupt_reaches_the_process(void **state)
     run_until(has_frame, &heard);
     guest_child_interrupt(heard.child);
     run_until(is_closed, &heard);
-    assert_string_equal(buffer_text(&heard.text), "2:;4:interrupted;");
+    assert_string_equal(buffer_text(&heard.text), "3:;3:interrupted;");
     end_child(&heard);
 }
 
@@ -614,7 +614,7 @@ static void a_frame_larger_than_the_socket_is_sent_from_the_loop(void **state)
     assert_int_equal(guest_child_send(heard.child, &frame), 0);
     assert_null(frame.data); /* its memory is the child's now */
     run_until(has_frame, &heard);
-    assert_string_equal(buffer_text(&heard.text), "3:right;");
+    assert_string_equal(buffer_text(&heard.text), "2:right;");
     end_child(&heard);
 }
 
@@ -635,7 +635,7 @@ static void one_frame_is_sent_after_another(void **state)
     make_large_frame(&frame);
     assert_int_equal(guest_child_send(heard.child, &frame), 0);
     run_until(has_two_frames, &heard);
-    assert_string_equal(buffer_text(&heard.text), "3:one;3:one;");
+    assert_string_equal(buffer_text(&heard.text), "2:one;2:one;");
     end_child(&heard);
 }
 
@@ -660,7 +660,7 @@ static void sending_to_the_dead_does_no_harm(void **state)
     (void)guest_child_send(heard.child, &frame);
     assert_null(frame.data);
     run_until(is_closed, &heard);
-    assert_string_equal(buffer_text(&heard.text), "2:;3:out;5:report;");
+    assert_string_equal(buffer_text(&heard.text), "3:;2:out;4:report;");
     end_child(&heard);
 }
 

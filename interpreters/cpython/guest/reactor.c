@@ -159,8 +159,8 @@ static void take_free_places(void)
         while (block != NULL && block < edge);
         free(block);
     }
-    /* Objects/obmalloc.c: blocks of up to 512 bytes, by multiples of 8, in pools of 4 KiB that begin
-     * with the number of blocks in use. */
+    /* Objects/obmalloc.c: blocks of up to 512 bytes, by multiples of 8, in pools of 4 KiB that
+     * begin with the number of blocks in use. */
     for (size_t size = 8; size <= 512; size += 8) {
         uint32_t *block;
         do
