@@ -64,6 +64,7 @@ struct http_connection {
     bool peer_ended;     /* nothing more will come from the client */
     uint64_t queued;     /* bytes of answers, since it began */
     uint64_t taken;      /* of these, acknowledged by the client when it was last looked */
+    uint64_t took_us;    /* when the kernel last took some of what is queued, or nothing was */
     bool reset;          /* its close must not look like the end of an answer */
     bool broken;         /* bytes of an answer are missing: it is about to be reset */
     struct http_parser parser;
@@ -81,6 +82,7 @@ struct http_server {
     char date[64];
     TAILQ_HEAD(, http_connection) connections;
     size_t connection_count;
+    size_t unsent; /* the backlogs of all connections but of broken ones */
     bool draining;
     struct event *drain_end;
     void (*drained)(void *argument);

@@ -19,6 +19,7 @@
 #define DEFAULT_IDLE_TIMEOUT_MS 75000
 #define DEFAULT_WRITE_TIMEOUT_MS 30000
 #define DEFAULT_CONNECTIONS 512
+#define DEFAULT_UNSENT_BYTES ((size_t)128 << 20)
 
 /* How long accepting rests when the process is out of file descriptors. */
 #define PAUSE_MS 100
@@ -171,6 +172,8 @@ static void fill_defaults(struct http_server_options *options)
         options->write_timeout_ms = DEFAULT_WRITE_TIMEOUT_MS;
     if (options->max_connections == 0)
         options->max_connections = DEFAULT_CONNECTIONS;
+    if (options->max_unsent_bytes == 0)
+        options->max_unsent_bytes = DEFAULT_UNSENT_BYTES;
 }
 
 struct http_server *http_server_start(struct event_base *loop,
