@@ -27,6 +27,11 @@
 
 #define LINGER_MS 2000
 
+/* When there is no room for more answers: for how long a client that takes nothing of its own is
+ * waited for, and how often it is looked at. */
+#define PATIENCE_US 1000000
+#define LOOK_US 100000
+
 uint64_t http_now_us(void)
 {
     struct timespec now;
@@ -50,6 +55,8 @@ size_t http_connection_backlog(const struct http_connection *connection)
     return evbuffer_get_length(bufferevent_get_output(connection->stream));
 }
 
+static void look_at_room(struct http_server *server);
+
 static void on_backlog_changed(struct evbuffer *output, const struct evbuffer_cb_info *change,
                                void *argument)
 {
@@ -61,6 +68,7 @@ static void on_backlog_changed(struct evbuffer *output, const struct evbuffer_cb
     connection->server->unsent -= change->n_deleted;
     if (change->n_deleted > 0 || change->orig_size == 0)
         connection->took_us = http_now_us();
+    look_at_room(connection->server);
 }
 
 /* From now on its backlog is not counted: it is gone with the connection, soon. */
@@ -69,6 +77,7 @@ static void mark_broken(struct http_connection *connection)
     if (!connection->broken)
         connection->server->unsent -= http_connection_backlog(connection);
     connection->broken = true;
+    look_at_room(connection->server);
 }
 
 /* The connection with a backlog that has taken nothing for longest; NULL when fewer than two have
@@ -89,23 +98,46 @@ static struct http_connection *slowest(const struct http_server *server)
     return count < 2 ? NULL : found;
 }
 
-/* So that clients that do not read cannot fill the memory, however many they are. */
-static void keep_unsent_in_bounds(struct http_server *server)
+static void cut_off(struct http_connection *connection, uint64_t idle_us)
 {
+    LOG(LOG_WARNING, "a client that does not take its answer is cut off",
+        log_number("left_bytes", (int64_t)http_connection_backlog(connection)),
+        log_number("idle_us", (int64_t)idle_us));
+    error_set(&connection->request.failure, ERROR_KILLED,
+              "the client took nothing of the answer, and all clients together left more than "
+              "%zu bytes",
+              connection->server->options.max_unsent_bytes);
+    mark_broken(connection);
+    event_active(connection->resume, 0, 0);
+}
+
+void http_connection_make_room(evutil_socket_t fd, short what, void *argument)
+{
+    struct http_server *server = argument;
     struct http_connection *connection;
-    while (server->unsent > server->options.max_unsent_bytes &&
-           (connection = slowest(server)) != NULL) {
-        size_t backlog = http_connection_backlog(connection);
-        LOG(LOG_WARNING, "a client that does not take its answer is cut off",
-            log_number("left_bytes", (int64_t)backlog),
-            log_number("idle_us", (int64_t)(http_now_us() - connection->took_us)));
-        error_set(&connection->request.failure, ERROR_KILLED,
-                  "the client took nothing of the answer, and all clients together left more than "
-                  "%zu bytes",
-                  server->options.max_unsent_bytes);
-        mark_broken(connection);
-        event_active(connection->resume, 0, 0);
+    (void)fd;
+    (void)what;
+    while (!http_server_has_room(server) && (connection = slowest(server)) != NULL) {
+        uint64_t idle_us = http_now_us() - connection->took_us;
+        if (idle_us < PATIENCE_US)
+            break;
+        cut_off(connection, idle_us);
     }
+    if (http_server_has_room(server)) {
+        if (server->options.room != NULL && !server->draining)
+            server->options.room(server->options.argument);
+    } else {
+        static const struct timeval soon = {.tv_usec = LOOK_US};
+        (void)event_add(server->crowding, &soon);
+    }
+}
+
+/* Changes of the backlog come from anywhere; what follows from them does not. */
+static void look_at_room(struct http_server *server)
+{
+    bool pending = event_pending(server->crowding, EV_TIMEOUT, NULL) != 0;
+    if (pending == http_server_has_room(server))
+        event_active(server->crowding, EV_TIMEOUT, 0);
 }
 
 /* How much of all that was queued the client's kernel has acknowledged. tcp(7), SIOCOUTQ. */
@@ -188,8 +220,6 @@ void http_connection_send(struct http_connection *connection, const struct iovec
     }
     if (result != 0)
         http_connection_break(connection);
-    else
-        keep_unsent_in_bounds(connection->server);
 }
 
 void http_connection_break(struct http_connection *connection)

@@ -13,8 +13,10 @@
  * A client may take its answer as slowly as it likes, but not stop: when it has taken nothing of
  * what is queued for write_timeout_ms, its connection is reset. It is looked at once in that time,
  * so it takes at most twice as long. What the kernel of the client has acknowledged is taken.
- * All clients together may leave max_unsent_bytes of their answers here; above it, those that have
- * taken nothing for longest are reset, but for the last one: a single answer of any size is sent.
+ * All clients together should leave no more than max_unsent_bytes of their answers here. Above it,
+ * http_server_has_room tells handlers to give no more, and those clients are reset that have taken
+ * nothing for longest, for a second at least; but never the last one: a single answer of any size
+ * is sent.
  *
  * Bound to a loopback address, only a Host of localhost, 127.0.0.0/8 or [::1] is served, and always
  * a request whose Origin is not its own Host is refused: a web page in somebody's browser must not
@@ -27,6 +29,7 @@
 #include "base/json_text.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -56,13 +59,14 @@ struct http_server_options {
     uint16_t port;                   /* 0: any free port */
     const struct http_route *routes; /* must outlive the server */
     size_t route_count;
-    void *argument;              /* handed to every handler */
-    size_t max_body_bytes;       /* 0: 8 MiB. Above it: 413 */
-    uint32_t request_timeout_ms; /* to receive one whole request; 0: 30 s. After it: 408 */
-    uint32_t idle_timeout_ms;    /* to keep an idle connection; 0: 75 s */
-    uint32_t write_timeout_ms;   /* for a client to take none of its answer; 0: 30 s. See above */
-    size_t max_connections;      /* 0: 512. Above it idle ones are closed, or new ones wait */
-    size_t max_unsent_bytes;     /* 0: 128 MiB. See above */
+    void *argument;               /* handed to every handler */
+    size_t max_body_bytes;        /* 0: 8 MiB. Above it: 413 */
+    uint32_t request_timeout_ms;  /* to receive one whole request; 0: 30 s. After it: 408 */
+    uint32_t idle_timeout_ms;     /* to keep an idle connection; 0: 75 s */
+    uint32_t write_timeout_ms;    /* for a client to take none of its answer; 0: 30 s. See above */
+    size_t max_connections;       /* 0: 512. Above it idle ones are closed, or new ones wait */
+    size_t max_unsent_bytes;      /* 0: 128 MiB. See above */
+    void (*room)(void *argument); /* called from the loop when there is room again; NULL: nobody */
 };
 
 /* Listens. Logs "listening" with the fields host and port (the real one). NULL with ERROR_INTERNAL
@@ -73,6 +77,10 @@ struct http_server *http_server_start(struct event_base *loop,
 
 /* The port that it listens on. */
 uint16_t http_server_port(const struct http_server *server);
+
+/* Whether clients take their answers, so that there is room for more. Where it is not looked at,
+ * what clients leave is limited by their number only. */
+bool http_server_has_room(const struct http_server *server);
 
 /* Stops listening, closes idle connections and closes each other one after its answer. Calls
  * `drained` from the loop when none is left, or after `grace_ms` (the rest is then closed). Call

@@ -1,6 +1,7 @@
 """POST /v1/execute with `Accept: text/event-stream`: output as it is written, then the answer."""
 import base64
 import concurrent.futures
+import contextlib
 import http.client
 import json
 import socket
@@ -358,6 +359,32 @@ def test_a_client_that_does_not_read_delays_nobody(core):
     assert core.execute("print(1)")["stdout"] == "1\n"
     assert list(each)[-1][1]["stdout_truncated"]
     each.connection.close()
+
+
+@pytest.mark.parametrize("accept", ["text/event-stream", "application/json"])
+def test_clients_that_do_not_read_fill_no_memory_and_delay_nobody(tmp_path, accept):
+    """Each asks for answers of several megabytes, as control characters become six times as long in JSON."""
+    code = "import os\nfor _ in range(8):\n    os.write(1, b'\\1' * 65536)\n    os.write(2, b'\\2' * 65536)"
+    body = json.dumps({"code": code}).encode()
+    request = (b"POST /v1/execute HTTP/1.1\r\nHost: localhost\r\nAccept: %s\r\nContent-Length: %d\r\n\r\n%s"
+               % (accept.encode(), len(body), body))
+    waits = []
+    with AgentCore(tmp_path, SHANNON_AGENT_CORE_OUTPUT_LIMIT_BYTES=512 << 10, SHANNON_AGENT_CORE_FILES_LIMIT_BYTES=0,
+                   SHANNON_AGENT_CORE_MAX_QUEUED=100) as core, contextlib.ExitStack() as clients:
+        before = resident_memory(core.process.pid)
+        for _ in range(60):
+            client = clients.enter_context(socket.create_connection(("127.0.0.1", core.port), 60))
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            client.sendall(request)
+        while core.executions("running") + core.executions("waiting") > 0:
+            began = time.monotonic()
+            assert core.call("GET", "/ready").status == 200
+            waits.append(time.monotonic() - began)
+        assert resident_memory(core.process.pid) - before < 120 * MEBIBYTE
+        assert core.events("a client that does not take its answer is cut off")
+        # One that reads has its whole answer all the same.
+        assert core.execute(code)["stdout"] == "\1" * (512 << 10)
+    assert sorted(waits)[len(waits) // 2] < 0.5, waits
 
 
 def test_many_streams_at_once_get_their_own_events(core):
