@@ -14,6 +14,9 @@
 /* How long answers may take to reach their clients when the service stops. */
 #define DRAIN_MS 2000
 
+/* What clients may leave of their answers when no run has any output. */
+#define UNSENT_LEAST ((size_t)16 << 20)
+
 bool agent_core_refuse_when_stopping(struct agent_core *core, struct http_request *request)
 {
     if (core->interpreters != NULL)
@@ -188,6 +191,28 @@ static void raise_descriptor_limit(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Runs make answers, which clients may be slow to take. */
+static bool has_room(void *argument)
+{
+    const struct agent_core *core = argument;
+    return http_server_has_room(core->server);
+}
+
+static void on_room(void *argument)
+{
+    struct agent_core *core = argument;
+    execution_queue_go_on(core->queue);
+}
+
+/* What clients may leave of their answers, all together: enough for those of many runs at their
+ * limits, of which a client that reads leaves nothing for long. */
+static size_t unsent_maximum(const struct config *config)
+{
+    return (size_t)(64 * config_number(config, CONFIG_AGENT_CORE_OUTPUT_LIMIT_BYTES) +
+                    8 * config_number(config, CONFIG_AGENT_CORE_FILES_LIMIT_BYTES)) +
+           UNSENT_LEAST;
+}
+
 static int start(struct agent_core *core, struct error *error)
 {
     const struct config *config = core->config;
@@ -216,9 +241,14 @@ static int start(struct agent_core *core, struct error *error)
         .route_count = sizeof(routes) / sizeof(*routes),
         .argument = core,
         .max_body_bytes = config_number(config, CONFIG_AGENT_CORE_MAX_BODY_BYTES),
+        .max_unsent_bytes = unsent_maximum(config),
+        .room = on_room,
     };
     core->server = http_server_start(core->loop, &options, error);
-    return core->server == NULL ? -1 : 0;
+    if (core->server == NULL)
+        return -1;
+    execution_queue_set_gate(core->queue, has_room, core);
+    return 0;
 }
 
 int agent_core_serve(struct config *config, struct error *error)

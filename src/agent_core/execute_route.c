@@ -22,6 +22,7 @@
 /* The events of one call. */
 struct events {
     struct event *timer;
+    bool gathers;                 /* the timer is for what is gathered, else for the heartbeat */
     int stream;                   /* that `text` comes from: 1 or 2 */
     struct buffer text;           /* gathered, to be sent */
     struct text_stream cut;       /* the beginning of a character of `stream` */
@@ -55,9 +56,11 @@ static void send_event(struct call *call, const char *name, json_t *data)
     json_decref(data);
 }
 
-static void arm(struct call *call, long seconds, long microseconds)
+static void arm(struct call *call, bool gathers)
 {
-    const struct timeval time = {.tv_sec = seconds, .tv_usec = microseconds};
+    const struct timeval time = {.tv_sec = gathers ? 0 : HEARTBEAT_SECONDS,
+                                 .tv_usec = gathers ? GATHER_US : 0};
+    call->events.gathers = gathers;
     (void)event_add(call->events.timer, &time);
 }
 
@@ -79,9 +82,10 @@ static void on_timer(evutil_socket_t fd, short what, void *argument)
     (void)what;
     if (call->events.text.size > 0)
         send_gathered(call);
-    else if (call->request != NULL && server_sent_events_append_heartbeat(&heartbeat) == 0)
+    else if (!call->events.gathers && call->request != NULL &&
+             server_sent_events_append_heartbeat(&heartbeat) == 0)
         http_respond_part(call->request, heartbeat.data, heartbeat.size);
-    arm(call, HEARTBEAT_SECONDS, 0);
+    arm(call, false);
 }
 
 /* Two streams take turns; the order in which they were written is kept. */
@@ -101,20 +105,23 @@ static void on_output(void *argument, int stream, const void *bytes, size_t size
 {
     struct call *call = argument;
     struct events *events = &call->events;
-    bool waiting = events->text.size > 0;
     turn_to(call, stream);
     (void)text_stream_append(&events->cut, &events->text, bytes, size);
     if (events->text.size >= GATHERED_MAXIMUM)
         send_gathered(call);
-    else if (!waiting || events->text.size == 0)
-        arm(call, 0, GATHER_US);
+    else if (events->text.size > 0 && !events->gathers)
+        arm(call, true);
 }
 
-static void finish_output(struct call *call)
+/* `result` NULL: no program ran. */
+static void finish_output(struct call *call, const struct execution_result *result)
 {
     struct events *events = &call->events;
     for (int i = 0; i < 2; i++) {
-        (void)text_stream_finish(&events->cut, &events->text);
+        /* What is left of a character that the limit cut is not told. */
+        if (result == NULL ||
+            !(events->stream == 1 ? result->stdout_truncated : result->stderr_truncated))
+            (void)text_stream_finish(&events->cut, &events->text);
         send_gathered(call);
         turn_to(call, 3 - events->stream);
     }
@@ -130,7 +137,7 @@ static int begin_events(struct call *call)
     http_respond_begin(call->request, 200, SERVER_SENT_EVENTS_CONTENT_TYPE);
     send_event(call, "started",
                json_pack("{s:s}", "execution_id", queued_execution_id(call->execution)));
-    arm(call, HEARTBEAT_SECONDS, 0);
+    arm(call, false);
     return 0;
 }
 
@@ -174,13 +181,18 @@ static void answer_whole(struct call *call, const struct execution_result *resul
         return;
     }
     const struct error failure = failure_of(result, error);
-    http_respond_failure(call->request, &failure);
+    /* All else that can be wrong was looked at before; only that one path leads through another
+     * file, the guest's file system finds out. */
+    if (result != NULL && call->session == NULL && failure.kind == ERROR_INVALID_REQUEST)
+        http_respond_error(call->request, 400, failure.kind, "files", "%s", failure.message);
+    else
+        http_respond_failure(call->request, &failure);
 }
 
 static void answer_in_events(struct call *call, const struct execution_result *result,
                              const struct error *error)
 {
-    finish_output(call);
+    finish_output(call, result);
     if (result != NULL && execution_answer_is_ending(result->status)) {
         send_event(call, "result", answer_of(call, result));
     } else {
@@ -212,6 +224,9 @@ static void on_done(void *argument, const struct execution_result *result,
         answer_whole(call, result, error);
     if (ended)
         log_end(call, request_id, result);
+    /* Before the next run in the session begins. */
+    if (call->session != NULL)
+        session_copies_try(call->core);
     call_free(call);
 }
 

@@ -30,6 +30,19 @@ static json_t *text_of(const struct buffer *bytes)
     return json_text_from_bytes(buffer_text(bytes), bytes->size);
 }
 
+/* How much of a stream is told: of one that was cut at its limit, not the half of a character that
+ * the cut may have left. */
+static size_t told_size(const struct buffer *bytes, bool truncated)
+{
+    BUFFER_LOCAL struct buffer unused = BUFFER_EMPTY;
+    struct text_stream end = TEXT_STREAM_EMPTY;
+    size_t last = bytes->size < sizeof(end.pending) ? bytes->size : sizeof(end.pending);
+    if (!truncated || last == 0)
+        return bytes->size;
+    (void)text_stream_append(&end, &unused, bytes->data + bytes->size - last, last);
+    return bytes->size - end.size;
+}
+
 static json_t *error_of(const struct execution_result *result)
 {
     if (result->status == ERROR_OK)
@@ -92,10 +105,10 @@ static json_t *files_of(const struct execution_result *result)
 }
 
 /* Output that is not UTF-8 is shown with U+FFFD; beside it stands what it really was. */
-static void add_bytes(json_t *answer, const char *name, const struct buffer *bytes)
+static void add_bytes(json_t *answer, const char *name, const char *bytes, size_t size)
 {
-    if (!is_text(buffer_text(bytes), bytes->size))
-        (void)json_object_set_new(answer, name, base64_of(bytes->data, bytes->size));
+    if (!is_text(bytes, size))
+        (void)json_object_set_new(answer, name, base64_of(bytes, size));
 }
 
 json_t *execution_answer(const struct execution_result *result, const char *id)
@@ -103,10 +116,14 @@ json_t *execution_answer(const struct execution_result *result, const char *id)
     json_t *usage = json_pack("{s:I, s:I, s:I}", "wall_ms", (json_int_t)(result->wall_us / 1000),
                               "cpu_ms", (json_int_t)(result->cpu_us / 1000), "peak_memory_bytes",
                               (json_int_t)result->peak_memory_bytes);
+    const char *out = buffer_text(&result->stdout_bytes);
+    const char *err = buffer_text(&result->stderr_bytes);
+    size_t out_size = told_size(&result->stdout_bytes, result->stdout_truncated);
+    size_t err_size = told_size(&result->stderr_bytes, result->stderr_truncated);
     json_t *answer = json_pack(
         "{s:s, s:i, s:o, s:o, s:b, s:b, s:o, s:o, s:b, s:o}", "status",
         error_kind_name(result->status), "exit_code", result->exit_code, "stdout",
-        text_of(&result->stdout_bytes), "stderr", text_of(&result->stderr_bytes),
+        json_text_from_bytes(out, out_size), "stderr", json_text_from_bytes(err, err_size),
         "stdout_truncated", (int)result->stdout_truncated, "stderr_truncated",
         (int)result->stderr_truncated, "result",
         result->has_value ? text_of(&result->value) : json_null(), "files", files_of(result),
@@ -117,8 +134,8 @@ json_t *execution_answer(const struct execution_result *result, const char *id)
         return NULL;
     }
     (void)json_object_set_new(answer, "usage", usage);
-    add_bytes(answer, "stdout_base64", &result->stdout_bytes);
-    add_bytes(answer, "stderr_base64", &result->stderr_bytes);
+    add_bytes(answer, "stdout_base64", out, out_size);
+    add_bytes(answer, "stderr_base64", err, err_size);
     if (id != NULL)
         (void)json_object_set_new(answer, "execution_id", json_string(id));
     return answer;

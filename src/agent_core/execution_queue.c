@@ -1,4 +1,5 @@
-/* Executions that wait or run. Invariant: while one waits, as many run as are allowed; an execution
+/* Executions that wait or run. Invariant: while one waits, as many run as are allowed, or the gate
+ * is closed; an execution
  * is in one of the two lists until just before its `done`. */
 #include "agent_core/execution_queue.h"
 
@@ -32,6 +33,8 @@ struct execution_queue {
     size_t waiting_count;
     size_t running_maximum;
     size_t waiting_maximum;
+    bool (*has_room)(void *argument); /* NULL: always */
+    void *has_room_argument;
     bool closed;
 };
 
@@ -47,6 +50,13 @@ struct execution_queue *execution_queue_new(size_t running, size_t waiting, stru
     queue->running_maximum = running;
     queue->waiting_maximum = waiting;
     return queue;
+}
+
+void execution_queue_set_gate(struct execution_queue *queue, bool (*has_room)(void *argument),
+                              void *argument)
+{
+    queue->has_room = has_room;
+    queue->has_room_argument = argument;
 }
 
 void execution_queue_free(struct execution_queue *queue)
@@ -107,6 +117,13 @@ static int start(struct queued_execution *queued, struct error *error)
     return 0;
 }
 
+/* Whether one more may run. */
+static bool has_turn(const struct execution_queue *queue)
+{
+    return queue->running_count < queue->running_maximum &&
+           (queue->has_room == NULL || queue->has_room(queue->has_room_argument));
+}
+
 static bool can_start(const struct queued_execution *queued)
 {
     return queued->session == NULL || !session_is_busy(queued->session);
@@ -127,8 +144,7 @@ static struct queued_execution *next_waiting(const struct execution_queue *queue
 static void start_waiting(struct execution_queue *queue)
 {
     struct queued_execution *queued;
-    while (queue->running_count < queue->running_maximum &&
-           (queued = next_waiting(queue)) != NULL) {
+    while (has_turn(queue) && (queued = next_waiting(queue)) != NULL) {
         struct error error = ERROR_NONE;
         take_off(queued);
         if (start(queued, &error) == 0)
@@ -152,7 +168,7 @@ static bool session_is_awaited(const struct execution_queue *queue, const struct
 
 static bool has_to_wait(const struct execution_queue *queue, const struct session *session)
 {
-    return queue->running_count >= queue->running_maximum ||
+    return !has_turn(queue) ||
            (session != NULL && (session_is_busy(session) || session_is_awaited(queue, session)));
 }
 

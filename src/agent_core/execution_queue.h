@@ -31,6 +31,11 @@ struct execution_queue_listener {
 /* `running` at a time, `waiting` beyond. NULL with ERROR_INTERNAL. */
 struct execution_queue *execution_queue_new(size_t running, size_t waiting, struct error *error);
 
+/* While `has_room` says no, nothing is started; when it says yes again, call execution_queue_go_on.
+ */
+void execution_queue_set_gate(struct execution_queue *queue, bool (*has_room)(void *argument),
+                              void *argument);
+
 /* Must be empty. Accepts NULL. */
 void execution_queue_free(struct execution_queue *queue);
 
@@ -50,7 +55,8 @@ const char *queued_execution_id(const struct queued_execution *execution);
 /* The session it runs in, or NULL. */
 const struct session *queued_execution_session(const struct queued_execution *execution);
 
-/* Starts what can be started: to be called when a session is no longer busy. */
+/* Starts what can be started: to be called when a session is no longer busy, or the gate is open.
+ */
 void execution_queue_go_on(struct execution_queue *queue);
 
 /* Cancels all that run or wait in `session`. */

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define COMPONENT_MAXIMUM 255
+
 /* What is wrong with a path, as the end of "... must "; NULL when nothing is. */
 static const char *path_problem(const char *path, size_t size)
 {
@@ -21,6 +23,8 @@ static const char *path_problem(const char *path, size_t size)
         if (part == 0 || (part == 1 && path[0] == '.') ||
             (part == 2 && path[0] == '.' && path[1] == '.'))
             return "not have empty, \".\" or \"..\" components";
+        if (part > COMPONENT_MAXIMUM)
+            return "have components of at most 255 bytes";
         path += part;
         if (path[0] == '/' && path[1] == '\0')
             return "not end in \"/\"";

@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "base/json_text.h"
 #include "base/log.h"
+#include "sandbox/memory_image.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -398,12 +399,26 @@ int session_files_read(const struct session_files *files, const char *id,
     return damaged(files, name, error);
 }
 
+int session_files_refuse(const struct session_files *files, const char *id, struct error *error)
+{
+    char name[NAME_SIZE];
+    session_name(name, id);
+    return faccessat(files->folder, name, F_OK, 0) == 0 ? damaged(files, name, error) : 0;
+}
+
 int session_files_read_image(const struct session_files *files,
                              const uint8_t image[MEMORY_IMAGE_ID_SIZE], struct error *error)
 {
     char name[NAME_SIZE];
+    uint8_t id[MEMORY_IMAGE_ID_SIZE];
     image_name(name, image);
-    return open_named(files, name, error);
+    int fd = open_named(files, name, error);
+    if (fd < 0)
+        return -1;
+    if (memory_image_identify(fd, id, error) == 0 && memcmp(id, image, sizeof(id)) == 0)
+        return fd;
+    (void)close(fd);
+    return damaged(files, name, error);
 }
 
 void session_files_remove(const struct session_files *files, const char *id)

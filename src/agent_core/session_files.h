@@ -47,7 +47,12 @@ int session_files_sync(const struct session_files *files, struct error *error);
 int session_files_read(const struct session_files *files, const char *id,
                        struct session_record *record, struct error *error);
 
-/* Opens an image. -1 with ERROR_INTERNAL. */
+/* -1 with ERROR_INVALID_REQUEST when there is a file of the session `id`, which the caller does not
+ * know: then it is damaged. */
+int session_files_refuse(const struct session_files *files, const char *id, struct error *error);
+
+/* Opens an image, which is read whole to see that it is what it was. -1 with ERROR_INVALID_REQUEST
+ * when it is damaged, ERROR_INTERNAL. */
 int session_files_read_image(const struct session_files *files,
                              const uint8_t image[MEMORY_IMAGE_ID_SIZE], struct error *error);
 

@@ -62,6 +62,11 @@ void session_routes_describe(struct http_request *request, void *argument)
 void session_routes_delete(struct http_request *request, void *argument)
 {
     struct agent_core *core = argument;
+    const char *id = http_request_parameter(request, "id");
+    if (session_store_delete_unreadable(core->sessions, id)) {
+        http_respond_json(request, 200, json_pack("{s:s, s:b}", "session_id", id, "deleted", 1));
+        return;
+    }
     struct session *session = find(core, request);
     if (session == NULL)
         return;
@@ -174,6 +179,8 @@ void session_copies_try(struct agent_core *core)
 {
     struct session_copy_list *copies = core->copies;
     struct waiting_copy *next;
+    if (copies == NULL) /* the service is stopping */
+        return;
     for (struct waiting_copy *copy = TAILQ_FIRST(&copies->copies); copy != NULL; copy = next) {
         struct session *session = session_store_find(core->sessions, copy->from);
         next = TAILQ_NEXT(copy, link);

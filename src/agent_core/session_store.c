@@ -166,6 +166,27 @@ void session_delete(struct session *session)
     free_if_unused(session);
 }
 
+static bool is_being_deleted(const struct session_store *store, const char *id)
+{
+    const struct session *session;
+    TAILQ_FOREACH(session, &store->sessions, link)
+    {
+        if (session->deleted && strcmp(session->record.id, id) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool session_store_delete_unreadable(struct session_store *store, const char *id)
+{
+    struct error error = ERROR_NONE;
+    if (store->files == NULL || session_store_find(store, id) != NULL ||
+        is_being_deleted(store, id) || session_files_refuse(store->files, id, &error) == 0)
+        return false;
+    session_files_remove(store->files, id);
+    return true;
+}
+
 /* ---- finding ---- */
 
 struct session *session_store_find(struct session_store *store, const char *id)
@@ -179,17 +200,6 @@ struct session *session_store_find(struct session_store *store, const char *id)
     return NULL;
 }
 
-static bool is_being_deleted(const struct session_store *store, const char *id)
-{
-    const struct session *session;
-    TAILQ_FOREACH(session, &store->sessions, link)
-    {
-        if (session->deleted && strcmp(session->record.id, id) == 0)
-            return true;
-    }
-    return false;
-}
-
 static int check_new(const struct session_store *store, const char *id, struct error *error)
 {
     uint64_t most = config_number(store->config, CONFIG_SESSIONS_MAX_COUNT);
@@ -199,6 +209,9 @@ static int check_new(const struct session_store *store, const char *id, struct e
                          "\".\" and \"-\"");
     if (is_being_deleted(store, id))
         return error_set(error, ERROR_BUSY, "the session is being deleted: try again");
+    /* A file without a session is one that could not be read. */
+    if (store->files != NULL && session_files_refuse(store->files, id, error) != 0)
+        return -1;
     if (store->count >= most)
         return error_set(error, ERROR_BUSY,
                          "there are %zu sessions, which is the most: delete one, or raise "
@@ -316,7 +329,29 @@ static void on_lost(void *argument)
     session->store->live--;
 }
 
-/* What to begin with; `opened` gets a descriptor that was opened for it. */
+/* The image that the session differs from. Where it is open already it is not read again. */
+static struct memory_image *find_image(const struct session *session, struct error *error)
+{
+    const struct session *other;
+    const uint8_t *id = session->record.image;
+    struct memory_image *own = session->zygote == NULL ? NULL : zygote_image(session->zygote);
+    if (own != NULL && memcmp(own->id, id, MEMORY_IMAGE_ID_SIZE) == 0)
+        return memory_image_ref(own);
+    TAILQ_FOREACH(other, &session->store->sessions, link)
+    {
+        if (other->image != NULL && memcmp(other->image->id, id, MEMORY_IMAGE_ID_SIZE) == 0)
+            return memory_image_ref(other->image);
+    }
+    int fd = session_files_read_image(session->store->files, id, error);
+    if (fd < 0)
+        return NULL;
+    struct memory_image *image = memory_image_new(id, fd);
+    if (image == NULL)
+        error_set(error, ERROR_INTERNAL, "out of memory");
+    return image;
+}
+
+/* What to begin with; `opened` gets a descriptor that was opened for it, -1: none was. */
 static int find_source(struct session *session, struct session_source *source, int *opened,
                        struct error *error)
 {
@@ -329,14 +364,14 @@ static int find_source(struct session *session, struct session_source *source, i
         if (*opened < 0)
             return -1;
     }
-    if (session->image == NULL) {
-        int image = session_files_read_image(files, session->record.image, error);
-        if (image < 0)
-            return -1;
-        session->image = memory_image_new(session->record.image, image);
-    }
+    if (session->image == NULL)
+        session->image = find_image(session, error);
     source->image = session->image;
-    return session->image == NULL ? error_set(error, ERROR_INTERNAL, "out of memory") : 0;
+    if (session->image != NULL)
+        return 0;
+    if (*opened >= 0)
+        (void)close(*opened);
+    return -1;
 }
 
 /* Takes the process of the session that has waited longest, which goes on without one. */

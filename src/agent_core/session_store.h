@@ -68,6 +68,10 @@ bool session_has_state(const struct session *session);
 /* Marks it as deleted: it is gone when nobody holds it any more, and its state at once. */
 void session_delete(struct session *session);
 
+/* Removes the file of a saved session called `id` that could not be read, and so is no session.
+ * Whether there was one. */
+bool session_store_delete_unreadable(struct session_store *store, const char *id);
+
 /* A JSON object that describes the session, and a list of all, last used first. New references,
  * NULL when memory is short. */
 json_t *session_describe(const struct session *session);

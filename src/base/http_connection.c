@@ -3,6 +3,7 @@
  * callbacks, never below an http_respond. */
 #include "base/http_connection.h"
 
+#include "base/log.h"
 #include "base/random_id.h"
 #include "base/text.h"
 
@@ -26,6 +27,11 @@
 
 #define LINGER_MS 2000
 
+/* When there is no room for more answers: for how long a client that takes nothing of its own is
+ * waited for, and how often it is looked at. */
+#define PATIENCE_US 1000000
+#define LOOK_US 100000
+
 uint64_t http_now_us(void)
 {
     struct timespec now;
@@ -47,6 +53,91 @@ static void set_deadline(struct http_connection *connection, uint32_t millisecon
 size_t http_connection_backlog(const struct http_connection *connection)
 {
     return evbuffer_get_length(bufferevent_get_output(connection->stream));
+}
+
+static void look_at_room(struct http_server *server);
+
+static void on_backlog_changed(struct evbuffer *output, const struct evbuffer_cb_info *change,
+                               void *argument)
+{
+    struct http_connection *connection = argument;
+    (void)output;
+    if (connection->broken)
+        return;
+    connection->server->unsent += change->n_added;
+    connection->server->unsent -= change->n_deleted;
+    if (change->n_deleted > 0 || change->orig_size == 0)
+        connection->took_us = http_now_us();
+    look_at_room(connection->server);
+}
+
+/* From now on its backlog is not counted: it is gone with the connection, soon. */
+static void mark_broken(struct http_connection *connection)
+{
+    if (!connection->broken)
+        connection->server->unsent -= http_connection_backlog(connection);
+    connection->broken = true;
+    look_at_room(connection->server);
+}
+
+/* The connection with a backlog that has taken nothing for longest; NULL when fewer than two have
+ * any. */
+static struct http_connection *slowest(const struct http_server *server)
+{
+    struct http_connection *connection;
+    struct http_connection *found = NULL;
+    size_t count = 0;
+    TAILQ_FOREACH(connection, &server->connections, link)
+    {
+        if (connection->broken || http_connection_backlog(connection) == 0)
+            continue;
+        count++;
+        if (found == NULL || connection->took_us < found->took_us)
+            found = connection;
+    }
+    return count < 2 ? NULL : found;
+}
+
+static void cut_off(struct http_connection *connection, uint64_t idle_us)
+{
+    LOG(LOG_WARNING, "a client that does not take its answer is cut off",
+        log_number("left_bytes", (int64_t)http_connection_backlog(connection)),
+        log_number("idle_us", (int64_t)idle_us));
+    error_set(&connection->request.failure, ERROR_KILLED,
+              "the client took nothing of the answer, and all clients together left more than "
+              "%zu bytes",
+              connection->server->options.max_unsent_bytes);
+    mark_broken(connection);
+    event_active(connection->resume, 0, 0);
+}
+
+void http_connection_make_room(evutil_socket_t fd, short what, void *argument)
+{
+    struct http_server *server = argument;
+    struct http_connection *connection;
+    (void)fd;
+    (void)what;
+    while (!http_server_has_room(server) && (connection = slowest(server)) != NULL) {
+        uint64_t idle_us = http_now_us() - connection->took_us;
+        if (idle_us < PATIENCE_US)
+            break;
+        cut_off(connection, idle_us);
+    }
+    if (http_server_has_room(server)) {
+        if (server->options.room != NULL && !server->draining)
+            server->options.room(server->options.argument);
+    } else {
+        static const struct timeval soon = {.tv_usec = LOOK_US};
+        (void)event_add(server->crowding, &soon);
+    }
+}
+
+/* Changes of the backlog come from anywhere; what follows from them does not. */
+static void look_at_room(struct http_server *server)
+{
+    bool pending = event_pending(server->crowding, EV_TIMEOUT, NULL) != 0;
+    if (pending == http_server_has_room(server))
+        event_active(server->crowding, EV_TIMEOUT, 0);
 }
 
 /* How much of all that was queued the client's kernel has acknowledged. tcp(7), SIOCOUTQ. */
@@ -134,7 +225,7 @@ void http_connection_send(struct http_connection *connection, const struct iovec
 void http_connection_break(struct http_connection *connection)
 {
     error_set(&connection->request.failure, ERROR_INTERNAL, "out of memory");
-    connection->broken = true;
+    mark_broken(connection);
     event_active(connection->resume, 0, 0);
 }
 
@@ -266,7 +357,7 @@ static void on_write_timeout(struct http_connection *connection)
     error_set(&connection->request.failure, ERROR_KILLED,
               "the client took nothing of the answer for %u ms",
               connection->server->options.write_timeout_ms);
-    connection->broken = true;
+    mark_broken(connection);
     http_connection_free(connection);
 }
 
@@ -327,6 +418,11 @@ int http_connection_new(struct http_server *server, int fd)
         http_connection_free(connection);
         return -1;
     }
+    if (evbuffer_add_cb(bufferevent_get_output(connection->stream), on_backlog_changed,
+                        connection) == NULL) {
+        http_connection_free(connection);
+        return -1;
+    }
     bufferevent_setcb(connection->stream, on_readable, on_written, on_event, connection);
     bufferevent_setwatermark(connection->stream, EV_READ, 0, INPUT_MAXIMUM);
     const struct timeval write_timeout = time_of(server->options.write_timeout_ms);
@@ -358,8 +454,10 @@ void http_connection_free(struct http_connection *connection)
     http_parser_free(&connection->parser);
     if (connection->broken || connection->reset)
         reset_at_close(connection);
-    if (connection->stream != NULL)
+    if (connection->stream != NULL) {
+        mark_broken(connection);
         bufferevent_free(connection->stream);
+    }
     if (connection->deadline != NULL)
         event_free(connection->deadline);
     if (connection->resume != NULL)

@@ -64,6 +64,7 @@ struct http_connection {
     bool peer_ended;     /* nothing more will come from the client */
     uint64_t queued;     /* bytes of answers, since it began */
     uint64_t taken;      /* of these, acknowledged by the client when it was last looked */
+    uint64_t took_us;    /* when the kernel last took some of what is queued, or nothing was */
     bool reset;          /* its close must not look like the end of an answer */
     bool broken;         /* bytes of an answer are missing: it is about to be reset */
     struct http_parser parser;
@@ -81,6 +82,8 @@ struct http_server {
     char date[64];
     TAILQ_HEAD(, http_connection) connections;
     size_t connection_count;
+    size_t unsent;          /* the backlogs of all connections but of broken ones */
+    struct event *crowding; /* pending while `unsent` is more than it should be */
     bool draining;
     struct event *drain_end;
     void (*drained)(void *argument);
@@ -105,6 +108,10 @@ bool http_connection_is_idle(const struct http_connection *connection);
 /* Queues the parts, in this order; breaks the connection when memory is short. */
 void http_connection_send(struct http_connection *connection, const struct iovec *parts,
                           size_t count);
+
+/* Resets the connections that are in the way of others, and tells when there is room again; the
+ * callback of `crowding`. */
+void http_connection_make_room(evutil_socket_t fd, short what, void *argument);
 
 /* Resets and releases the connection from the loop, soon: an answer that was cut short must not be
  * taken for a whole one. Nothing more is queued. */

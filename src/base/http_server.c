@@ -19,6 +19,7 @@
 #define DEFAULT_IDLE_TIMEOUT_MS 75000
 #define DEFAULT_WRITE_TIMEOUT_MS 30000
 #define DEFAULT_CONNECTIONS 512
+#define DEFAULT_UNSENT_BYTES ((size_t)128 << 20)
 
 /* How long accepting rests when the process is out of file descriptors. */
 #define PAUSE_MS 100
@@ -171,6 +172,8 @@ static void fill_defaults(struct http_server_options *options)
         options->write_timeout_ms = DEFAULT_WRITE_TIMEOUT_MS;
     if (options->max_connections == 0)
         options->max_connections = DEFAULT_CONNECTIONS;
+    if (options->max_unsent_bytes == 0)
+        options->max_unsent_bytes = DEFAULT_UNSENT_BYTES;
 }
 
 struct http_server *http_server_start(struct event_base *loop,
@@ -197,15 +200,22 @@ struct http_server *http_server_start(struct event_base *loop,
                                           LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
     server->pause = evtimer_new(loop, on_pause_end, server);
     server->drain_end = evtimer_new(loop, on_drain_end, server);
+    server->crowding = evtimer_new(loop, http_connection_make_room, server);
     if (server->listener == NULL)
         close(fd);
-    if (server->listener == NULL || server->pause == NULL || server->drain_end == NULL) {
+    if (server->listener == NULL || server->pause == NULL || server->drain_end == NULL ||
+        server->crowding == NULL) {
         error_set(error, ERROR_INTERNAL, "cannot listen: out of memory");
         http_server_free(server);
         return NULL;
     }
     evconnlistener_set_error_cb(server->listener, rest_after_failure);
     return server;
+}
+
+bool http_server_has_room(const struct http_server *server)
+{
+    return server->unsent <= server->options.max_unsent_bytes;
 }
 
 uint16_t http_server_port(const struct http_server *server)
@@ -247,5 +257,7 @@ void http_server_free(struct http_server *server)
         event_free(server->pause);
     if (server->drain_end != NULL)
         event_free(server->drain_end);
+    if (server->crowding != NULL)
+        event_free(server->crowding);
     free(server);
 }

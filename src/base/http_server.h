@@ -13,6 +13,10 @@
  * A client may take its answer as slowly as it likes, but not stop: when it has taken nothing of
  * what is queued for write_timeout_ms, its connection is reset. It is looked at once in that time,
  * so it takes at most twice as long. What the kernel of the client has acknowledged is taken.
+ * All clients together should leave no more than max_unsent_bytes of their answers here. Above it,
+ * http_server_has_room tells handlers to give no more, and those clients are reset that have taken
+ * nothing for longest, for a second at least; but never the last one: a single answer of any size
+ * is sent.
  *
  * Bound to a loopback address, only a Host of localhost, 127.0.0.0/8 or [::1] is served, and always
  * a request whose Origin is not its own Host is refused: a web page in somebody's browser must not
@@ -25,6 +29,7 @@
 #include "base/json_text.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -54,12 +59,14 @@ struct http_server_options {
     uint16_t port;                   /* 0: any free port */
     const struct http_route *routes; /* must outlive the server */
     size_t route_count;
-    void *argument;              /* handed to every handler */
-    size_t max_body_bytes;       /* 0: 8 MiB. Above it: 413 */
-    uint32_t request_timeout_ms; /* to receive one whole request; 0: 30 s. After it: 408 */
-    uint32_t idle_timeout_ms;    /* to keep an idle connection; 0: 75 s */
-    uint32_t write_timeout_ms;   /* for a client to take none of its answer; 0: 30 s. See above */
-    size_t max_connections;      /* 0: 512. Above it idle ones are closed, or new ones wait */
+    void *argument;               /* handed to every handler */
+    size_t max_body_bytes;        /* 0: 8 MiB. Above it: 413 */
+    uint32_t request_timeout_ms;  /* to receive one whole request; 0: 30 s. After it: 408 */
+    uint32_t idle_timeout_ms;     /* to keep an idle connection; 0: 75 s */
+    uint32_t write_timeout_ms;    /* for a client to take none of its answer; 0: 30 s. See above */
+    size_t max_connections;       /* 0: 512. Above it idle ones are closed, or new ones wait */
+    size_t max_unsent_bytes;      /* 0: 128 MiB. See above */
+    void (*room)(void *argument); /* called from the loop when there is room again; NULL: nobody */
 };
 
 /* Listens. Logs "listening" with the fields host and port (the real one). NULL with ERROR_INTERNAL
@@ -70,6 +77,10 @@ struct http_server *http_server_start(struct event_base *loop,
 
 /* The port that it listens on. */
 uint16_t http_server_port(const struct http_server *server);
+
+/* Whether clients take their answers, so that there is room for more. Where it is not looked at,
+ * what clients leave is limited by their number only. */
+bool http_server_has_room(const struct http_server *server);
 
 /* Stops listening, closes idle connections and closes each other one after its answer. Calls
  * `drained` from the loop when none is left, or after `grace_ms` (the rest is then closed). Call
@@ -100,9 +111,9 @@ void *http_request_server_argument(const struct http_request *request);
 
 /* Calls `gone` once if the connection ends before the answer was given or, of one in pieces, before
  * http_respond_end: the client closed it (one that only shuts down its sending side counts as gone,
- * as with other servers) or took nothing for the write timeout, memory was short, the grace of
- * http_server_drain was over, or http_server_free was called. Never called below an http_respond
- * function. The request is released after it: do not answer. NULL removes. */
+ * as with other servers) or took nothing for the write timeout or for longest, memory was short,
+ * the grace of http_server_drain was over, or http_server_free was called. Never called below an
+ * http_respond function. The request is released after it: do not answer. NULL removes. */
 void http_request_on_gone(struct http_request *request, void (*gone)(void *argument),
                           void *argument);
 
@@ -146,10 +157,10 @@ void http_respond_begin(struct http_request *request, int status, const char *co
 
 /* Sends `size` bytes of the body as one chunk; nothing when `size` is 0. They are copied.
  *
- * What the client does not take in time is kept in memory, without a limit: look at
- * http_respond_backlog and stop producing, or abort, when it is more than is right. When memory is
- * short, this and later parts are dropped, and soon the connection is reset and the gone callback
- * called. */
+ * What the client does not take in time is kept in memory, where max_unsent_bytes is all that
+ * limits it: look at http_respond_backlog and stop producing, or abort, when it is more than is
+ * right. When memory is short, this and later parts are dropped, and soon the connection is reset
+ * and the gone callback called. */
 void http_respond_part(struct http_request *request, const void *bytes, size_t size);
 
 /* How many bytes of answers are queued for the client of `request` and not yet taken by the kernel:

@@ -41,6 +41,7 @@ struct execution {
     bool given;           /* it had a process */
     bool heard;           /* which said something */
     bool retried;
+    bool saved; /* its session goes on from it */
     bool stream;
 
     struct event *timer;
@@ -113,7 +114,8 @@ static void finish(struct execution *execution, const void *bytes, size_t size)
     execution_status_decide(&execution->end, bytes, size, &report, &execution->result);
     struct zygote *zygote =
         execution->given && execution->session == NULL ? execution->zygote : NULL;
-    if (execution->session != NULL && execution->result.status != ERROR_OK)
+    /* Also after a run that went well and could not be kept: os._exit(0). */
+    if (execution->session != NULL && !execution->saved)
         give_up_session(execution);
     execution->listener.done(execution->listener.argument, &execution->result);
     execution_free(execution);
@@ -299,6 +301,7 @@ static void take_saved(struct execution *execution, const uint8_t *bytes, size_t
     if (execution->end.unsaved == ERROR_OK) {
         struct guest_child *child = execution->child;
         execution->child = NULL;
+        execution->saved = true;
         session_process_saved(execution->session, child, saved.size);
     }
     finish(execution, execution->report.data, execution->report.size);
@@ -466,8 +469,12 @@ struct execution *execution_start_in_session(struct session_process *process,
     execution->zygote = zygote;
     execution->session = process;
     execution->end.state_limit = state_limit;
-    session_process_ask(process, &execution->waiter);
-    return execution;
+    if (session_process_ask(process, &execution->waiter, request->timeout_ms, error) == 0)
+        return execution;
+    execution->session = NULL;
+    session_process_failed(process);
+    execution_free(execution);
+    return NULL;
 }
 
 /* ---- without a zygote ---- */

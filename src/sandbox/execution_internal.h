@@ -22,6 +22,9 @@ TAILQ_HEAD(execution_waiters, execution_waiter);
 
 struct event_base *zygote_loop(const struct zygote *zygote);
 
+/* The most wall time that a run in one of its processes may be given. */
+uint64_t zygote_timeout_ms(const struct zygote *zygote);
+
 /* Asks for a guest process: execution_given is called, now or later, or execution_refused. -1 with
  * an error when none can be had (neither is then called). */
 int zygote_ask(struct zygote *zygote, struct execution_waiter *waiter, struct error *error);
@@ -36,8 +39,10 @@ void zygote_forget(struct zygote *zygote, struct execution_waiter *waiter);
  * forked from the same zygote process. */
 void zygote_suspect(struct zygote *zygote);
 
-/* The same of a session's process; execution_refused comes as well when it cannot be had. */
-void session_process_ask(struct session_process *process, struct execution_waiter *waiter);
+/* The same of a session's process, for a run of at most `timeout_ms`; execution_refused comes as
+ * well when it cannot be had. After -1 `process` is of no use: session_process_failed. */
+int session_process_ask(struct session_process *process, struct execution_waiter *waiter,
+                        uint64_t timeout_ms, struct error *error);
 /* In place of the process that it gave, which died before the run began: another one. -1 with an
  * error: there is none, and nothing is awaited. */
 int session_process_renew(struct session_process *process, struct execution_waiter *waiter,

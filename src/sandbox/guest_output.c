@@ -13,8 +13,8 @@
 #define GATHERED_MAX ((size_t)GUEST_CHANNEL_OUTPUT_MAX + sizeof(struct guest_channel_head))
 
 static struct {
-    bool stream;
-    bool broken; /* the service is gone */
+    volatile sig_atomic_t at_once; /* nothing is gathered */
+    bool broken;                   /* the service is gone */
     volatile sig_atomic_t busy;
     volatile sig_atomic_t flush_wanted;
     uint64_t left[2]; /* bytes that stdout and stderr may still have */
@@ -106,7 +106,7 @@ static int write_stream(size_t index, const struct iovec *vectors, int count)
         output.left[index] -= size;
         gather(kind, vectors[i].iov_base, size);
     }
-    if (output.stream)
+    if (output.at_once != 0)
         send_gathered();
     leave();
     return output.broken ? EPIPE : 0;
@@ -143,7 +143,7 @@ int guest_output_connect(struct wasi_host *host, struct error *error)
 
 void guest_output_begin(uint64_t limit, bool stream)
 {
-    output.stream = stream;
+    output.at_once = stream;
     output.size = 0;
     for (size_t i = 0; i < 2; i++) {
         output.left[i] = limit;
@@ -188,7 +188,7 @@ int guest_output_finish(const void *frames, size_t size)
 
 void guest_output_flush_from_handler(void)
 {
-    output.stream = true;
+    output.at_once = 1;
     if (output.busy != 0)
         output.flush_wanted = 1;
     else

@@ -38,7 +38,7 @@ void guest_output_flush(void);
 int guest_output_finish(const void *frames, size_t size);
 
 /* As guest_output_flush, from a signal handler; when the program is just writing, as soon as that
- * is done. What the run writes from then on goes out at once: the process may be killed next. */
+ * is done. What is written from now on goes out at once: the process may be killed soon. */
 void guest_output_flush_from_handler(void);
 
 /* Whether something of stdout (1) or stderr (2) was dropped. */

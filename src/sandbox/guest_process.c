@@ -133,7 +133,9 @@ static int prepare(const struct guest_process *process, struct error *error)
     return lock_down(process, error);
 }
 
-/* Brings a session's state back, once its first request says how much memory it may have. */
+/* Brings a session's state back, once its first request says how much memory it may have. One that
+ * is here already is refused for the same reason as one that is not: memory never shrinks, and
+ * whether a request is within its limit must not depend on how the session was kept. */
 static int bring_back(const struct guest_process *process, const struct run_request *request,
                       struct error *error)
 {
@@ -144,7 +146,9 @@ static int bring_back(const struct guest_process *process, const struct run_requ
             return -1;
         (void)close(session->state_fd);
         session->state_fd = -1;
-    }
+    } else if (session != NULL && session_state_check_limit(
+                                      process->guest, request->head.memory_limit_bytes, error) != 0)
+        return -1;
     if ((request->head.flags & RUN_REQUEST_DUPLICATE) != 0)
         return guest_refresh(process->guest, error);
     return 0;

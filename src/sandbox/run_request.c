@@ -54,17 +54,25 @@ static int append_files(struct buffer *frame, const struct execution_request *re
     return status;
 }
 
-/* The size of everything that could be too much, before any of it is copied. */
-static size_t rough_size(const struct execution_request *request)
+static size_t record_size(size_t size)
 {
-    size_t size = request->code_size + request->stdin_size;
+    return sizeof(struct shannon_record) + size;
+}
+
+/* What the request takes behind its head, known before any of it is copied. */
+static size_t size_behind_head(const struct execution_request *request)
+{
+    size_t size = record_size(sizeof(uint32_t)) + record_size(request->code_size);
+    if (request->filename != NULL)
+        size += record_size(strlen(request->filename));
     for (size_t i = 0; i < request->argument_count; i++)
-        size += strlen(request->arguments[i]);
+        size += record_size(strlen(request->arguments[i]));
     for (size_t i = 0; i < request->variable_count; i++)
-        size += strlen(request->variables[i]);
+        size += record_size(strlen(request->variables[i]));
     for (size_t i = 0; i < request->file_count; i++)
-        size += request->files[i].path_size + request->files[i].size;
-    return size;
+        size +=
+            sizeof(struct run_request_file) + request->files[i].path_size + request->files[i].size;
+    return size + request->stdin_size;
 }
 
 int run_request_append(struct buffer *frame, const struct execution_request *request,
@@ -86,10 +94,10 @@ int run_request_append(struct buffer *frame, const struct execution_request *req
         .stdin_size = (uint32_t)request->stdin_size,
         .file_count = (uint32_t)request->file_count,
     };
-    if (rough_size(request) > RUN_REQUEST_SIZE_MAX / 2)
+    if (size_behind_head(request) > RUN_REQUEST_SIZE_MAX)
         return error_set(error, ERROR_INVALID_REQUEST,
                          "code, arguments, environment, input and files are over %zu MiB together",
-                         RUN_REQUEST_SIZE_MAX >> 21);
+                         RUN_REQUEST_SIZE_MAX >> 20);
     int status = buffer_append(frame, &channel, sizeof(channel));
     status |= buffer_append(frame, &head, sizeof(head));
     size_t records_at = frame->size;

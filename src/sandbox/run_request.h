@@ -12,8 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* All of a request but its head, in bytes. */
-#define RUN_REQUEST_SIZE_MAX ((size_t)256 << 20)
+/* All of a request but its head, in bytes: records, standard input and files. */
+#define RUN_REQUEST_SIZE_MAX ((size_t)128 << 20)
 
 enum run_request_kind {
     RUN_REQUEST_PYTHON,  /* a Python program for an interpreter */

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "sandbox/execution_internal.h"
+#include "sandbox/guest_process.h"
 #include "sandbox/zygote_fork.h"
 
 #include <errno.h>
@@ -11,6 +12,10 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+/* Saving a state takes less processor time than this, which leaves a second of those that
+ * guest_process_processor_seconds adds. */
+#define SAVING_MS 1000
 
 struct session_process {
     struct zygote *zygote;
@@ -114,13 +119,6 @@ static void on_refused(void *argument, const struct error *error)
 
 /* ---- for execution.c ---- */
 
-void session_process_ask(struct session_process *process, struct execution_waiter *waiter)
-{
-    process->waiter = waiter;
-    waiter->waiting = true;
-    give(process);
-}
-
 void session_process_forget(struct session_process *process, struct execution_waiter *waiter)
 {
     waiter->waiting = false;
@@ -179,6 +177,30 @@ int session_process_renew(struct session_process *process, struct execution_wait
         return -1;
     process->waiter = waiter;
     waiter->waiting = true;
+    return 0;
+}
+
+/* The kernel counts the processor time of all runs in a process against one limit, which is meant
+ * for one run. Whether what is left could be too little for a run and for saving what it leaves. */
+static bool is_spent(const struct session_process *process, uint64_t timeout_ms)
+{
+    uint64_t limit_ms =
+        1000 * (uint64_t)guest_process_processor_seconds(zygote_timeout_ms(process->zygote));
+    return process->child != NULL &&
+           guest_child_processor_us(process->child) / 1000 + timeout_ms + SAVING_MS > limit_ms;
+}
+
+int session_process_ask(struct session_process *process, struct execution_waiter *waiter,
+                        uint64_t timeout_ms, struct error *error)
+{
+    if (is_spent(process, timeout_ms)) {
+        guest_child_end(process->child);
+        process->child = NULL;
+        return session_process_renew(process, waiter, error);
+    }
+    process->waiter = waiter;
+    waiter->waiting = true;
+    give(process);
     return 0;
 }
 

@@ -37,6 +37,23 @@ static int damaged(struct error *error)
                      "anew");
 }
 
+static int check_limit(uint64_t size, uint64_t memory_limit, struct error *error)
+{
+    if (size <= memory_limit)
+        return 0;
+    return error_set(error, ERROR_MEMORY_LIMIT,
+                     "Memory limit exceeded: the session holds %" PRIu64
+                     " bytes and the limit is %" PRIu64
+                     ". Raise wasi.memory_limit_bytes (memory_limit_bytes in a request)",
+                     size, memory_limit);
+}
+
+int session_state_check_limit(struct guest *guest, uint64_t memory_limit, struct error *error)
+{
+    const struct linear_memory *memory = guest_memory(guest);
+    return check_limit(memory->size + memory->charged, memory_limit, error);
+}
+
 static int check_head(const struct session_context *context, const struct session_state_head *head,
                       uint64_t image_size, uint64_t memory_limit, struct error *error)
 {
@@ -51,13 +68,7 @@ static int check_head(const struct session_context *context, const struct sessio
         head->memory_size % WASM_PAGE_SIZE != 0 || head->memory_size < image_size ||
         head->memory_size > UINT32_MAX || head->host_size > HOST_SIZE_MAX || head->reserved != 0)
         return damaged(error);
-    if (head->memory_size > memory_limit)
-        return error_set(error, ERROR_MEMORY_LIMIT,
-                         "Memory limit exceeded: the session holds %" PRIu64
-                         " bytes and the limit is %" PRIu64
-                         ". Raise wasi.memory_limit_bytes (memory_limit_bytes in a request)",
-                         head->memory_size, memory_limit);
-    return 0;
+    return check_limit(head->memory_size, memory_limit, error);
 }
 
 static int read_runs(struct state_reader *reader, const struct linear_memory *memory,

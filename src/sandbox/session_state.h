@@ -69,6 +69,10 @@ struct session_context {
 int session_state_restore(struct session_context *context, struct guest *guest,
                           uint64_t memory_limit, struct error *error);
 
+/* The same of a guest that goes on from its last run: -1 with ERROR_MEMORY_LIMIT when it holds more
+ * than the next one may have. */
+int session_state_check_limit(struct guest *guest, uint64_t memory_limit, struct error *error);
+
 /* Writes the state of the guest, which is between two runs, to the file whose turn it is; at most
  * `limit` bytes. */
 void session_state_save(struct session_context *context, struct guest *guest, uint64_t limit,

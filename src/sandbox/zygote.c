@@ -688,6 +688,11 @@ struct event_base *zygote_loop(const struct zygote *zygote)
     return zygote->loop;
 }
 
+uint64_t zygote_timeout_ms(const struct zygote *zygote)
+{
+    return zygote->options.timeout_ms;
+}
+
 enum zygote_state zygote_state(const struct zygote *zygote)
 {
     return zygote->state;
@@ -720,6 +725,11 @@ wall_set zygote_walls(const struct zygote *zygote)
 const uint8_t *zygote_interpreter(const struct zygote *zygote)
 {
     return zygote->interpreter_known ? zygote->interpreter : NULL;
+}
+
+struct memory_image *zygote_image(const struct zygote *zygote)
+{
+    return zygote->image;
 }
 
 void zygote_stop(struct zygote *zygote)

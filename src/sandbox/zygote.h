@@ -19,6 +19,7 @@
 #include <sys/types.h>
 
 struct event_base;
+struct memory_image;
 struct zygote;
 
 struct zygote_options {
@@ -71,6 +72,10 @@ wall_set zygote_walls(const struct zygote *zygote);
 
 /* SHA-256 of the interpreter, INTERPRETER_DIGEST_SIZE bytes; NULL while it is not known. */
 const uint8_t *zygote_interpreter(const struct zygote *zygote);
+
+/* What its guest processes' memory is as they are forked; borrowed. NULL while it is not known, and
+ * when the interpreter keeps no sessions. */
+struct memory_image *zygote_image(const struct zygote *zygote);
 
 /* Ends the process and the guest processes that wait. Executions that wait are ended (their `done`
  * is called with ERROR_KILLED before this returns); those that run go on. Accepts NULL. */

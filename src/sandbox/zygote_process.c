@@ -7,6 +7,7 @@
 #include "sandbox/guest_channel.h"
 #include "sandbox/guest_process.h"
 #include "sandbox/lockdown.h"
+#include "sandbox/memory_image.h"
 #include "sandbox/zygote_protocol.h"
 #include "shannon_guest.h"
 #include "wasi/wasi_host.h"
@@ -17,7 +18,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 /* The zygote's memory may grow to this while it starts; each run then gets its own limit. */
@@ -133,10 +133,7 @@ static int start(struct zygote_process *zygote, const struct zygote_process_opti
         return -1;
     zygote->descriptor_count =
         guest_descriptors(zygote->guest, zygote->descriptors, WASI_DESCRIPTORS_MAX);
-    if (getrandom(zygote->image_id, sizeof(zygote->image_id), 0) !=
-        (ssize_t)sizeof(zygote->image_id))
-        return error_set_errno(error, ERROR_INTERNAL, errno, "there are no random bytes");
-    return 0;
+    return zygote->image < 0 ? 0 : memory_image_identify(zygote->image, zygote->image_id, error);
 }
 
 static void prepare_process(void)

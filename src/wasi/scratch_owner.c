@@ -56,8 +56,9 @@ static int put_failed(const struct scratch_tree *tree, uint32_t failure, struct 
     if (failure == WASI_ERRNO_NOSPC || failure == WASI_ERRNO_FBIG)
         return error_set(
             error, ERROR_MEMORY_LIMIT,
-            "Memory limit exceeded: the files for /workspace do not fit. Pass fewer or "
-            "smaller ones, or raise the limit");
+            "Memory limit exceeded: the files for /workspace do not fit. Pass fewer or smaller "
+            "ones, or raise wasi.scratch_limit_bytes or wasi.memory_limit_bytes "
+            "(memory_limit_bytes in a request)");
     return error_set(error, ERROR_INTERNAL, "not enough memory for the files of /workspace");
 }
 

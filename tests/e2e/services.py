@@ -70,6 +70,7 @@ def environment(folder, **settings):
         "PYTHON_WASI_WASM_PATH": str(INTERPRETER),
         "SHANNON_LOGGING_FORMAT": "json",
         "SHANNON_ORCHESTRATOR_DATABASE": str(Path(folder) / "tasks.db"),
+        "SHANNON_SESSIONS_DIRECTORY": str(Path(folder) / "sessions"),
         "SHANNON_AGENT_CORE_PORT": "0",
         "SHANNON_LLM_PORT": "0",
         "SHANNON_ORCHESTRATOR_PORT": "0",
@@ -79,13 +80,14 @@ def environment(folder, **settings):
 
 
 class Service:
-    """One running `shannon serve NAME`; `url` is where it listens, `log` all lines it wrote."""
+    """One running `shannon serve NAME`; `url` is where it listens, `log` all lines it wrote. `before` are words of a
+    command that executes it in a world of its own."""
 
-    def __init__(self, name, folder, **settings):
+    def __init__(self, name, folder, before=(), **settings):
         self.name = name
         self.log = []
         self.process = subprocess.Popen(
-            [PROGRAM, "serve", name], cwd=folder, env=environment(folder, **settings),
+            [*before, PROGRAM, "serve", name], cwd=folder, env=environment(folder, **settings),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
             errors="replace")
         self.reader = threading.Thread(target=self._read_log, daemon=True)

@@ -132,6 +132,38 @@ static void expect_told(const char *text)
     assert_string_equal(buffer_text(&told), text);
 }
 
+static bool is_open(void *argument)
+{
+    return *(const bool *)argument;
+}
+
+static void nothing_starts_while_the_gate_is_closed(void **state)
+{
+    bool open = false;
+    (void)state;
+    make_queue(2, 3);
+    execution_queue_set_gate(queue, is_open, &open);
+    for (size_t i = 0; i < 3; i++)
+        assert_non_null(add("a", NULL));
+    enum error_kind kind;
+    assert_null(add("b", &kind));
+    assert_int_equal(kind, ERROR_BUSY);
+    execution_queue_go_on(queue);
+    assert_int_equal(execution_queue_running(queue), 0);
+    assert_int_equal(execution_queue_waiting(queue), 3);
+    open = true;
+    execution_queue_go_on(queue);
+    assert_int_equal(execution_queue_running(queue), 2);
+    assert_int_equal(execution_queue_waiting(queue), 1);
+    open = false;
+    finish(0, ERROR_OK);
+    assert_int_equal(execution_queue_running(queue), 1);
+    open = true;
+    finish(1, ERROR_OK);
+    finish(2, ERROR_OK);
+    expect_told("a:ok;a:ok;a:ok;");
+}
+
 static void first_come_is_first_served(void **state)
 {
     static const char *const codes[] = {"a", "b", "c", "d", "e"};
@@ -339,6 +371,7 @@ int main(void)
 #define CASE(NAME) cmocka_unit_test_setup_teardown(NAME, begin, end)
     const struct CMUnitTest tests[] = {
         CASE(first_come_is_first_served),
+        CASE(nothing_starts_while_the_gate_is_closed),
         CASE(a_full_queue_is_busy),
         CASE(without_room_to_wait_one_runs_or_none),
         CASE(one_that_cannot_start_is_told_at_once),

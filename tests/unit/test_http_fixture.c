@@ -48,6 +48,12 @@ void on_drained(void *argument)
     fixture->drained++;
 }
 
+void on_room(void *argument)
+{
+    struct fixture *fixture = argument;
+    fixture->room++;
+}
+
 int connect_client(const struct fixture *fixture)
 {
     struct sockaddr_in address = {.sin_family = AF_INET,

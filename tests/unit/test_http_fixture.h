@@ -22,6 +22,7 @@ struct fixture {
     struct http_request *held; /* by a handler of the test; NULL again when its client is gone */
     int gone;                  /* calls of on_gone */
     int drained;               /* calls of on_drained */
+    int room;                  /* calls of on_room */
 };
 
 /* Starts a server on loopback as `options` say; the fixture is its argument. 0, or -1. */
@@ -30,8 +31,9 @@ int fixture_begin(void **state, struct http_server_options options);
 /* The teardown. */
 int fixture_end(void **state);
 
-/* A gone callback and a drained callback; the argument is the fixture. */
+/* Callbacks that count; the argument is the fixture. */
 void on_gone(void *argument);
+void on_room(void *argument);
 void on_drained(void *argument);
 
 /* A connected socket that does not block. */

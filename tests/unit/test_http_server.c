@@ -47,21 +47,34 @@ static void inject(struct http_request *request, void *argument)
 /* More than the kernel keeps for a client that does not read: at most 4 MiB (tcp(7), tcp_wmem), and
  * what goes into the client's receive buffer. */
 #define LARGE ((size_t)6 << 20)
+#define LARGE_END "the end of it"
+
+static void respond_with(struct http_request *request, size_t size)
+{
+    char *body = malloc(size);
+    assert_non_null(body);
+    memset(body, 'x', size);
+    memcpy(body + size - strlen(LARGE_END), LARGE_END, strlen(LARGE_END));
+    http_respond(request, 200, "text/plain", body, size);
+    free(body);
+}
 
 static void large(struct http_request *request, void *argument)
 {
     (void)argument;
-    char *body = malloc(LARGE);
-    assert_non_null(body);
-    memset(body, 'x', LARGE);
-    http_respond(request, 200, "text/plain", body, LARGE);
-    free(body);
+    respond_with(request, LARGE);
+}
+
+static void larger(struct http_request *request, void *argument)
+{
+    (void)argument;
+    respond_with(request, 4 * LARGE);
 }
 
 static const struct http_route routes[] = {
     {"GET", "/show", show},   {"GET", "/items/{id}/show", show}, {"DELETE", "/items/{id}", show},
     {"POST", "/echo", echo},  {"POST", "/hold", hold},           {"GET", "/inject", inject},
-    {"GET", "/large", large},
+    {"GET", "/large", large}, {"GET", "/larger", larger},
 };
 
 static int begin(void **state)
@@ -260,6 +273,82 @@ static void a_client_that_stops_reading_is_reset(void **state)
     close(fd);
 }
 
+/* With time enough for every client, and room for the answers of a few. */
+static int begin_patient(void **state)
+{
+    const struct http_server_options options = {
+        .routes = routes,
+        .route_count = sizeof(routes) / sizeof(*routes),
+        .max_unsent_bytes = (size_t)8 << 20,
+        .room = on_room,
+    };
+    return fixture_begin(state, options);
+}
+
+static void clients_that_do_not_read_are_cut_off_when_there_is_no_room(void **state)
+{
+    struct fixture *fixture = *state;
+    int clients[16];
+    size_t count = sizeof(clients) / sizeof(*clients);
+    size_t reset = 0;
+    assert_true(http_server_has_room(fixture->server));
+    for (size_t i = 0; i < count; i++) {
+        BUFFER_LOCAL struct buffer head = BUFFER_EMPTY;
+        clients[i] = connect_client(fixture);
+        send_text(fixture, clients[i], GET("/large"));
+        assert_true(receive(fixture, clients[i], &head, "\r\n\r\n"));
+    }
+    assert_false(http_server_has_room(fixture->server));
+    assert_int_equal(fixture->room, 0);
+    while (fixture->room == 0)
+        turn(fixture);
+    assert_true(http_server_has_room(fixture->server));
+    for (size_t i = 0; i < count; i++) {
+        BUFFER_LOCAL struct buffer rest = BUFFER_EMPTY;
+        if (!receive(fixture, clients[i], &rest, LARGE_END)) {
+            assert_int_equal(errno, ECONNRESET);
+            reset++;
+        }
+        close(clients[i]);
+    }
+    assert_in_range(reset, 1, count - 2);
+}
+
+static void clients_that_read_are_not_cut_off_however_much_it_is(void **state)
+{
+    struct fixture *fixture = *state;
+    struct buffer received[16] = {0};
+    int clients[16];
+    size_t count = sizeof(clients) / sizeof(*clients);
+    for (size_t i = 0; i < count; i++) {
+        clients[i] = connect_client(fixture);
+        send_text(fixture, clients[i], GET("/large"));
+        assert_true(receive(fixture, clients[i], &received[i], "\r\n\r\n"));
+    }
+    assert_false(http_server_has_room(fixture->server));
+    for (size_t i = 0; i < count; i++) {
+        assert_true(receive(fixture, clients[i], &received[i], LARGE_END));
+        assert_int_equal(body_size(&received[i]), LARGE);
+        buffer_free(&received[i]);
+        close(clients[i]);
+    }
+    assert_true(fixture->room > 0);
+}
+
+static void a_single_answer_may_be_larger_than_all_may_leave(void **state)
+{
+    struct fixture *fixture = *state;
+    BUFFER_LOCAL struct buffer received = BUFFER_EMPTY;
+    int fd = connect_client(fixture);
+    send_text(fixture, fd, GET("/larger"));
+    assert_true(receive(fixture, fd, &received, "\r\n\r\n"));
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    assert_false(receive(fixture, fd, &received, NULL));
+    assert_int_equal(errno, 0);
+    assert_int_equal(body_size(&received), 4 * LARGE);
+    close(fd);
+}
+
 /* It needs longer than every time limit, and is too slow for the kernel to ask for more within the
  * write timeout. */
 static void a_client_that_reads_slowly_gets_everything(void **state)
@@ -453,6 +542,7 @@ static void a_port_that_is_taken_is_an_error(void **state)
 int main(void)
 {
 #define CASE(NAME) cmocka_unit_test_setup_teardown(NAME, begin, fixture_end)
+#define PATIENT_CASE(NAME) cmocka_unit_test_setup_teardown(NAME, begin_patient, fixture_end)
     const struct CMUnitTest tests[] = {
         CASE(routes_match_by_method_and_path),
         CASE(what_matches_no_route_is_an_error_in_json),
@@ -464,6 +554,9 @@ int main(void)
         CASE(a_client_that_only_stops_sending_gets_what_is_ready),
         CASE(a_client_that_stops_reading_is_reset),
         CASE(a_client_that_reads_slowly_gets_everything),
+        PATIENT_CASE(clients_that_do_not_read_are_cut_off_when_there_is_no_room),
+        PATIENT_CASE(clients_that_read_are_not_cut_off_however_much_it_is),
+        PATIENT_CASE(a_single_answer_may_be_larger_than_all_may_leave),
         CASE(the_client_of_a_body_too_large_still_reads_why),
         CASE(a_request_that_dawdles_times_out),
         CASE(an_idle_connection_is_closed_without_a_word),

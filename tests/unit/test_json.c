@@ -92,6 +92,33 @@ static void text_goes_in_and_out_again(void **state)
     json_decref(value);
 }
 
+/* Long strings, so that escapes meet the boundaries between the pieces that are written at a time.
+ */
+static void every_character_goes_in_and_out_again(void **state)
+{
+    char bytes[8192];
+    struct json_fault fault = JSON_FAULT_NONE;
+    (void)state;
+    for (unsigned shift = 0; shift < 7; shift++) {
+        for (size_t i = 0; i < sizeof(bytes); i++)
+            bytes[i] = (char)((i + shift) % 0x80);
+        json_t *value =
+            json_pack("{s:o, s:{}, s:[], s:i, s:f, s:b}", "text\n",
+                      json_stringn(bytes, sizeof(bytes)), "e", "l", "i", -5, "f", 0.1, "b", 1);
+        BUFFER_LOCAL struct buffer text = BUFFER_EMPTY;
+        assert_int_equal(json_text_append(value, &text), 0);
+        assert_int_equal(strlen(buffer_text(&text)), text.size);
+        for (size_t i = 0; i < text.size; i++)
+            assert_true((unsigned char)text.data[i] >= 0x20);
+        json_t *again = json_text_parse(buffer_text(&text), text.size, &fault);
+        assert_true(json_equal(value, again));
+        json_decref(again);
+        json_decref(value);
+    }
+    BUFFER_LOCAL struct buffer none = BUFFER_EMPTY;
+    assert_int_equal(json_text_append(NULL, &none), -1);
+}
+
 static void bytes_become_text(void **state)
 {
     (void)state;
@@ -218,6 +245,7 @@ int main(void)
         cmocka_unit_test(deep_nesting_is_refused),
         cmocka_unit_test(a_message_never_quotes_the_input),
         cmocka_unit_test(text_goes_in_and_out_again),
+        cmocka_unit_test(every_character_goes_in_and_out_again),
         cmocka_unit_test(bytes_become_text),
         cmocka_unit_test(fields_are_read),
         cmocka_unit_test(wrong_fields_are_named),

@@ -454,7 +454,7 @@ static void too_much_is_refused(void **state)
     struct execution_request request = example;
     struct error error;
     BUFFER_LOCAL struct buffer frame = BUFFER_EMPTY;
-    size_t size = RUN_REQUEST_SIZE_MAX / 2 + 1;
+    size_t size = RUN_REQUEST_SIZE_MAX + 1;
     char *code = calloc(1, size);
     (void)state;
     assert_non_null(code);
@@ -475,6 +475,36 @@ static void too_much_is_refused(void **state)
     assert_int_equal(error.kind, ERROR_INVALID_REQUEST);
     assert_int_equal(frame.size, 0);
     free(code);
+}
+
+/* One size counts on both sides: what is sent is received, and one byte more is not sent. */
+static void as_much_as_is_allowed_goes_through(void **state)
+{
+    struct error error;
+    BUFFER_LOCAL struct buffer frame = BUFFER_EMPTY;
+    size_t heads = sizeof(struct guest_channel_head) + sizeof(struct run_request_head);
+    (void)state;
+    assert_int_equal(try_to_append(&frame, &example, &error), 0);
+    size_t size = RUN_REQUEST_SIZE_MAX - (frame.size - heads) + example.stdin_size;
+    buffer_clear(&frame);
+    char *input = calloc(1, size + 1);
+    assert_non_null(input);
+    struct execution_request request = example;
+    request.stdin_bytes = input;
+    request.stdin_size = size + 1;
+    assert_int_equal(try_to_append(&frame, &request, &error), -1);
+    assert_int_equal(error.kind, ERROR_INVALID_REQUEST);
+    request.stdin_size = size;
+    assert_int_equal(try_to_append(&frame, &request, &error), 0);
+    assert_int_equal(frame.size - heads, RUN_REQUEST_SIZE_MAX);
+    struct run_request_head head;
+    struct run_request received;
+    memcpy(&head, frame.data + sizeof(struct guest_channel_head), sizeof(head));
+    assert_int_equal(run_request_check(&head, (const uint8_t *)frame.data + heads,
+                                       frame.size - heads, &received),
+                     0);
+    assert_int_equal(received.head.stdin_size, size);
+    free(input);
 }
 
 /* Checks a copy, in a block of exactly its size, and walks through it when it passes. */
@@ -570,6 +600,7 @@ int main(void)
         CASE(two_requests_at_once_are_refused),
         CASE(a_visitor_can_stop),
         cmocka_unit_test(too_much_is_refused),
+        cmocka_unit_test(as_much_as_is_allowed_goes_through),
         cmocka_unit_test(a_damaged_request_is_refused_or_visited_safely),
         cmocka_unit_test(sizes_that_wrap_are_refused),
     };
