@@ -7,7 +7,7 @@ What is promised: every request gets exactly one answer, of the kind that its pr
   be answered that the service is stopping (503) or that the run was ended ("killed"). It may be sent again. Half an answer
   or somebody else's is never given.
 
-LOAD_SECONDS, LOAD_CLIENTS and LEAK_RUNS make it longer: the figures in docs/performance.md are of 60, 200 and 10000.
+LOAD_SECONDS, LOAD_CLIENTS and LEAK_RUNS make it longer: in full it is 60, 200 and 10000.
 """
 import collections
 import contextlib
