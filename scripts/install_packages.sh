@@ -42,7 +42,7 @@ packages_for() {
             ;;
         test)
             printf '%s\n' libclang-rt-19-dev llvm-19 lld-19 clang-format-19 shellcheck python3-venv python3-pytest python3.11 groff-base \
-                libclang-rt-19-dev-wasm32 wasi-libc rustc libstd-rust-dev-wasm32 csmith libcsmith-dev
+                python3-prometheus-client libclang-rt-19-dev-wasm32 wasi-libc rustc libstd-rust-dev-wasm32 csmith libcsmith-dev
             # Any Node.js will do: a machine may have a newer one from elsewhere, which Debian's must not replace.
             command -v node >/dev/null || printf '%s\n' nodejs npm
             ;;

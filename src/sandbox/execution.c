@@ -251,7 +251,7 @@ static void take_output(struct execution *execution, int stream, const uint8_t *
     /* Of what is over the limit a process that was not taken over sends one byte, so that it is
      * known that there is more. */
     bool flooded = size - kept > (*truncated ? 0u : 1u);
-    if (kept < size || buffer_append(target, bytes, kept) != 0)
+    if (buffer_append(target, bytes, kept) != 0 || kept < size)
         *truncated = true;
     if (flooded)
         distrust(execution);

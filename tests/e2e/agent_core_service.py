@@ -83,7 +83,8 @@ class AgentCore(Service):
 
     def events(self, name):
         """The log's lines of that event."""
-        return [line for line in map(json.loads, list(self.log)) if line["event"] == name]
+        # Most lines are of requests, and there may be very many.
+        return [line for line in (json.loads(each) for each in list(self.log) if name in each) if line["event"] == name]
 
     def zygotes(self):
         """The interpreters' processes: the children whose numbers their log lines give."""

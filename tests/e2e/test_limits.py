@@ -1,9 +1,14 @@
 """The limits of a run, and what its answer says when it meets one; and the value of its last expression."""
+import ast
 import concurrent.futures
+import json
+import threading
+import time
 
 import pytest
 
-from agent_core_service import AgentCore, result_of
+from agent_core_service import AgentCore, exists, result_of, state_of
+from services import wait_for
 
 MEBIBYTE = 1 << 20
 
@@ -201,3 +206,127 @@ def test_a_long_result_is_cut(core):
     answer = core.execute("'x' * 100000")
     assert answer["status"] == "ok"
     assert answer["result"] == "'" + "x" * 65535
+
+
+# ---- how many, and who ends them ----
+
+def test_no_more_wait_than_are_allowed_and_the_others_are_told_when_to_come_again(tmp_path):
+    with AgentCore(tmp_path, SHANNON_AGENT_CORE_MAX_CONCURRENT=2, SHANNON_AGENT_CORE_MAX_QUEUED=3) as core, \
+            core.nothing_stays_behind(), concurrent.futures.ThreadPoolExecutor(20) as pool:
+        blockers = [core.begin(X_Request_Id=f"blocker-{i}") for i in range(2)]
+        core.wait_executions("running", 2)
+        answers = [pool.submit(core.call, "POST", "/v1/execute", {"code": f"print({i})"}) for i in range(20)]
+        core.wait_executions("waiting", 3)
+        done, waiting = concurrent.futures.wait(answers, 20, concurrent.futures.FIRST_COMPLETED)
+        while len(waiting) > 3:
+            more, waiting = concurrent.futures.wait(waiting, 20, concurrent.futures.FIRST_COMPLETED)
+            assert more
+            done |= more
+        for each in done:
+            answer = each.result()
+            assert (answer.status, answer.json["error"]["kind"], answer.headers["retry-after"]) == (429, "busy", "1")
+            assert "agent_core.max_queued" in answer.json["error"]["message"]
+        for i, blocker in enumerate(blockers):
+            core.call("DELETE", f"/v1/executions/blocker-{i}")
+            assert result_of(blocker)["status"] == "killed"
+        for each in waiting:
+            assert each.result().json["stdout"] == f"{answers.index(each)}\n"
+
+
+PROGRAMS_THAT_DO_NOT_END = {
+    "asleep": "import time; time.sleep(60)", "computing": "while True: pass",
+    "deaf": "import time\nwhile True:\n    try: time.sleep(60)\n    except BaseException: pass",
+    "writing": "while True: print('x' * 1000)", "with files": "open('/tmp/a', 'wb').write(bytes(20 << 20))\nwhile True: pass",
+    "with memory": "x = b'x' * (100 << 20)\nwhile True: pass",
+}
+
+
+@pytest.mark.parametrize("code", PROGRAMS_THAT_DO_NOT_END.values(), ids=PROGRAMS_THAT_DO_NOT_END)
+@pytest.mark.parametrize("how", ["DELETE", "client gone"])
+def test_a_run_is_ended_at_once_and_leaves_nothing(core, how, code):
+    """What it leaves is counted by the fixture, too."""
+    before = set(core.guests())
+    connection = core.begin(code, X_Request_Id="endless")
+    core.wait_executions("running", 1)
+    core.wait_process()
+    began = time.monotonic()
+    if how == "DELETE":
+        assert core.call("DELETE", "/v1/executions/endless").status == 202
+        answer = result_of(connection)
+        assert (answer["status"], answer["exit_code"], answer["error"]["type"]) == ("killed", 137, "killed")
+    else:
+        connection.close()
+    core.wait_executions("running", 0)
+    wait_for(lambda: core.metric("shannon_guest_processes_dying") == 0, 20, "the end of its process")
+    # It is killed, not asked: no time of grace.
+    assert time.monotonic() - began < 5
+    assert not [pid for pid in before if state_of(pid) == "Z"]
+    assert core.execute("1")["status"] == "ok"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_all_runs_end_when_the_service_stops(tmp_path, stream):
+    before = set(tmp_path.iterdir())
+    core = AgentCore(tmp_path, SHANNON_AGENT_CORE_MAX_CONCURRENT=6)
+    try:
+        headers = {"Accept": "text/event-stream"} if stream else {}
+        connections = [core.begin(code, **headers) for code in PROGRAMS_THAT_DO_NOT_END.values()]
+        waiting = core.begin("1", **headers)
+        core.wait_executions("running", 6)
+        core.wait_executions("waiting", 1)
+        children = list(core.children())
+        began = time.monotonic()
+        answers = []
+        # Whoever reads its answer keeps the service no longer than that takes.
+        readers = [threading.Thread(target=lambda each=each: answers.append(each.getresponse().read().decode()))
+                   for each in (*connections, waiting)]
+        for reader in readers:
+            reader.start()
+        core.stop()
+        assert time.monotonic() - began < 10
+        for reader in readers:
+            reader.join(20)
+        assert len(answers) == 7
+        for answer in answers:
+            last = answer.rstrip("\n").splitlines()[-1].removeprefix("data: ")
+            assert json.loads(last)["status"] == "killed"
+        wait_for(lambda: not any(map(exists, children)), 20, "the end of all processes")
+        assert {path for path in tmp_path.iterdir() if path.name != "sessions"} == before
+        assert core.session_files() == []
+    finally:
+        if core.process.poll() is None:
+            core.kill()
+
+
+# ---- folders of the machine ----
+
+def test_folders_of_the_machine_are_read_only_in_every_way(tmp_path):
+    granted = tmp_path / "granted"
+    (granted / "folder").mkdir(parents=True)
+    (granted / "file").write_text("content")
+    (granted / "folder" / "file").write_text("below")
+    code = f"""
+import os
+def refused(action):
+    try:
+        action()
+    except OSError as error:
+        return True
+    return False
+here = {str(granted)!r} + '/'
+os.chmod(here + 'file', 0o777)  # WASI knows no modes, so this does nothing at all
+[open(here + 'folder/file').read(), sorted(os.listdir(here)), *(refused(action) for action in (
+    lambda: open(here + 'file', 'w'), lambda: open(here + 'file', 'a'), lambda: open(here + 'file', 'r+'), lambda: open(here + 'new', 'x'),
+    lambda: os.mkdir(here + 'new'), lambda: os.remove(here + 'file'), lambda: os.rmdir(here + 'folder'),
+    lambda: os.rename(here + 'file', here + 'new'), lambda: os.rename(here + 'file', '/tmp/file'), lambda: os.utime(here + 'file', (1, 1)),
+    lambda: os.symlink('file', here + 'new'), lambda: os.link(here + 'file', here + 'new'), lambda: os.truncate(here + 'file', 0),
+    lambda: open(here + '../outside').read(), lambda: os.listdir(here + '..')))]
+"""
+    (tmp_path / "outside").write_text("secret")
+    before = {path: (path.stat().st_mtime_ns, path.stat().st_mode) for path in granted.rglob("*")}
+    with AgentCore(tmp_path, SHANNON_WASI_ALLOWED_PATHS=f"[{granted}]") as core:
+        answer = core.execute(code)
+    assert answer["status"] == "ok", answer
+    assert ast.literal_eval(answer["result"]) == ["below", ["file", "folder"], *[True] * 15]
+    assert {path: (path.stat().st_mtime_ns, path.stat().st_mode) for path in granted.rglob("*")} == before
+    assert (granted / "file").read_text() == "content"

@@ -314,6 +314,14 @@ def test_output_above_the_limit_is_cut_and_marked(core):
 
 
 @pytest.mark.parametrize("streams", [False, True])
+def test_what_is_within_the_limit_is_whole_however_it_was_written(core, streams):
+    code = "import os\nos.write(1, b'a' * 21)\nos.write(2, b'e' * (2 << 20))\nfor _ in range(300): os.write(1, b'a' * 9001)"
+    result = stream(core, code)[1] if streams else core.execute(code)
+    assert (len(result["stdout"]), len(result["stderr"])) == (MEBIBYTE, MEBIBYTE)
+    assert result["stdout_truncated"] and result["stderr_truncated"]
+
+
+@pytest.mark.parametrize("streams", [False, True])
 def test_text_that_is_cut_at_the_limit_ends_in_a_whole_character(core, streams):
     code = "print('€' * 400000)"
     result = stream(core, code)[1] if streams else core.execute(code)
