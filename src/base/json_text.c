@@ -159,6 +159,8 @@ static int append_string(const char *bytes, size_t size, struct buffer *buffer)
 {
     static const size_t escape_size = 6;
     size_t at = 0;
+    if (text_valid_utf8(bytes, size) != size)
+        return -1;
     int result = buffer_append(buffer, "\"", 1);
     while (at < size && result == 0) {
         /* A piece at a time, so that room is made for what is there and not for six times that. */

@@ -28,7 +28,8 @@ struct json_fault {
  * `fault` filled (its message gives line and column). */
 json_t *json_text_parse(const char *bytes, size_t size, struct json_fault *fault);
 
-/* Appends `value` as compact JSON text. 0, or -1 when memory is short. */
+/* Appends `value` as compact JSON text. 0, or -1 when memory is short or a string is not UTF-8,
+ * with a part of it appended. */
 int json_text_append(const json_t *value, struct buffer *buffer);
 
 /* A JSON string of bytes that somebody else wrote: what is not UTF-8 becomes U+FFFD. A new

@@ -85,7 +85,11 @@ static void forget_waiting(struct execution *execution)
 static void execution_free(struct execution *execution)
 {
     forget_waiting(execution);
-    if (execution->child != NULL)
+    /* Whoever waits for the answer has it before this one's processor is needed for anything else.
+     */
+    if (execution->child != NULL && execution->end.reported)
+        guest_child_end_soon(execution->child);
+    else if (execution->child != NULL)
         guest_child_end(execution->child);
     free_event(&execution->timer);
     free_event(&execution->deferred_end);

@@ -374,72 +374,6 @@ static int run_reactor(struct guest *guest, const struct run_request *request,
     return 0;
 }
 
-/* Runs a program in a reactor for what it does to the process's pages and caches: the way it goes
- * in guest_run, but for its output and its result. */
-static int rehearse(struct guest *guest, const char *program, struct error *error)
-{
-    const uint32_t flags = SHANNON_RUN_FINAL | SHANNON_RUN_VALUE;
-    struct {
-        struct shannon_record flags_head;
-        uint32_t flags;
-        struct shannon_record code_head;
-    } head = {
-        .flags_head = {.kind = SHANNON_REQUEST_FLAGS, .length = sizeof(flags)},
-        .flags = flags,
-        .code_head = {.kind = SHANNON_REQUEST_CODE, .length = (uint32_t)strlen(program)},
-    };
-    uint32_t size = (uint32_t)(sizeof(head) + strlen(program));
-    uint32_t arguments[2] = {0, size};
-    uint32_t status = 1;
-    if (call_reactor(guest, ALLOCATE, &size, &arguments[0], error) != 0)
-        return -1;
-    uint8_t *place = linear_memory_at(guest_instance_memory(guest->instance), arguments[0], size);
-    if (arguments[0] == 0 || place == NULL)
-        return error_set(error, ERROR_INTERNAL, "the interpreter has no memory for a rehearsal");
-    memcpy(place, &head, sizeof(head));
-    memcpy(place + sizeof(head), program, strlen(program));
-    if (call_reactor(guest, RUN, arguments, &status, error) != 0)
-        return -1;
-    if (status != 0)
-        return error_set(error, ERROR_INTERNAL, "the interpreter's rehearsal ended with status %u",
-                         status);
-    return 0;
-}
-
-/* The whole life of a short program. */
-static int run_short_program(void *argument)
-{
-    struct guest *guest = argument;
-    guest_output_begin(0, false); /* what it prints goes nowhere */
-    return rehearse(guest, SHORT_PROGRAM, NULL) | guest_refresh(guest, NULL) |
-           rehearse(guest, SHORT_PROGRAM, NULL);
-}
-
-int guest_share(struct guest *guest, const struct lockdown *lockdown, int *image,
-                struct error *error)
-{
-    *image = -1;
-    if (!guest->reactor)
-        return 0;
-    *image = guest_instance_share(guest->instance, error);
-    if (*image < 0)
-        return -1;
-    guest_pages_learn(guest_instance_memory(guest->instance), *image, lockdown, run_short_program,
-                      guest);
-    return 0;
-}
-
-int guest_warm(struct guest *guest, bool hurry, struct error *error)
-{
-    if (!guest->reactor)
-        return 0;
-    guest_pages_populate(guest_instance_memory(guest->instance));
-    if (hurry)
-        return 0;
-    guest_output_begin(0, false);
-    return rehearse(guest, SHORT_PROGRAM, error);
-}
-
 /* ---- commands ---- */
 
 static int start_command(struct guest *guest, uint64_t memory_limit, struct run_report *report,
@@ -546,4 +480,66 @@ int guest_run(struct guest *guest, const struct run_request *request, struct run
     if (result == 0)
         guest_files_collect(guest->wasi, request->head.files_limit_bytes, report);
     return result;
+}
+
+/* ---- rehearsals ---- */
+
+/* Runs the short program for what that does to the process's pages and caches. */
+static int rehearse(struct guest *guest, struct error *error)
+{
+    static const struct {
+        struct shannon_record flags_head;
+        uint32_t flags;
+        struct shannon_record code_head;
+        char code[sizeof(SHORT_PROGRAM) - 1];
+    } records = {
+        .flags_head = {.kind = SHANNON_REQUEST_FLAGS, .length = sizeof(records.flags)},
+        .flags = SHANNON_RUN_FINAL | SHANNON_RUN_VALUE,
+        .code_head = {.kind = SHANNON_REQUEST_CODE, .length = sizeof(records.code)},
+        .code = SHORT_PROGRAM,
+    };
+    const struct run_request request = {
+        .head = {.kind = RUN_REQUEST_PYTHON,
+                 .memory_limit_bytes = guest_instance_memory(guest->instance)->limit,
+                 .records_size = offsetof(typeof(records), code) + sizeof(records.code)},
+        .records = (const uint8_t *)&records,
+    };
+    struct run_report report;
+    if (guest_run(guest, &request, &report, error) != 0)
+        return -1;
+    if (report.outcome.ending != GUEST_RETURNED || report.outcome.exit_code != 0)
+        return error_set(error, ERROR_INTERNAL, "the interpreter's rehearsal ended with status %u",
+                         report.outcome.exit_code);
+    return 0;
+}
+
+/* The whole life of a short program. */
+static int run_short_program(void *argument)
+{
+    struct guest *guest = argument;
+    return rehearse(guest, NULL) | guest_refresh(guest, NULL) | rehearse(guest, NULL);
+}
+
+int guest_share(struct guest *guest, const struct lockdown *lockdown, int *image,
+                struct error *error)
+{
+    *image = -1;
+    if (!guest->reactor)
+        return 0;
+    *image = guest_instance_share(guest->instance, error);
+    if (*image < 0)
+        return -1;
+    guest_pages_learn(guest_instance_memory(guest->instance), *image, lockdown, run_short_program,
+                      guest);
+    return 0;
+}
+
+int guest_warm(struct guest *guest, bool hurry, struct error *error)
+{
+    if (!guest->reactor)
+        return 0;
+    guest_pages_populate(guest_instance_memory(guest->instance));
+    if (hurry)
+        return 0;
+    return rehearse(guest, error);
 }

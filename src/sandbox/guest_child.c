@@ -1,6 +1,6 @@
 /* Guest processes, seen from outside. Invariant: a child is either living, with an open channel, or
- * dying, from which it is freed once wait4(2) has had its process; it is never freed
- * below its own listener. */
+ * dying, when nothing more is heard of it, from which it is freed once wait4(2) has had its
+ * process; it is never freed below its own listener. */
 #include "sandbox/guest_child.h"
 
 #include "wasi/wasi_host.h"
@@ -28,13 +28,14 @@ struct guest_child {
     TAILQ_ENTRY(guest_child) link; /* of the living or the dying */
     struct event_base *loop;
     pid_t pid;
-    int channel; /* -1 once the child is dying */
+    int channel; /* -1 once the process was killed */
     struct event *readable;
     struct event *writable; /* NULL until something had to wait */
     struct guest_channel_reader reader;
     struct guest_child_listener listener;
     struct buffer unsent;
     size_t sent; /* of unsent */
+    bool dying;
     bool closed; /* the listener was told */
     bool nonsense;
     bool reset; /* the process ended before it had read all that was sent to it */
@@ -64,10 +65,19 @@ static void release(struct guest_child *child, int wait_status, const struct rus
     free(child);
 }
 
+static void kill_now(struct guest_child *child)
+{
+    (void)kill(child->pid, SIGKILL);
+    (void)close(child->channel);
+    child->channel = -1;
+}
+
 static void look_at_dying(int options)
 {
     struct guest_child *next;
     for (struct guest_child *child = TAILQ_FIRST(&dying); child != NULL; child = next) {
+        if (child->channel >= 0)
+            kill_now(child);
         int status = 0;
         struct rusage usage = {0};
         bool told = child->ended != NULL;
@@ -160,7 +170,7 @@ static int on_frame(void *argument, enum guest_channel_kind kind, const uint8_t 
 {
     struct guest_child *child = argument;
     child->listener.frame(child->listener.argument, kind, bytes, size);
-    return child->channel < 0 ? 1 : 0; /* it was ended meanwhile */
+    return child->dying ? 1 : 0; /* it was ended meanwhile */
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *argument)
@@ -176,7 +186,7 @@ static void on_readable(evutil_socket_t fd, short what, void *argument)
         child->reset = true;
     if (size > 0 && guest_channel_take(&child->reader, scratch, (size_t)size, on_frame, child) == 0)
         return;
-    if (child->channel < 0)
+    if (child->dying)
         return;
     child->nonsense = size > 0;
     tell_closed(child);
@@ -249,7 +259,7 @@ void guest_child_listen(struct guest_child *child, const struct guest_child_list
 
 int guest_child_send(struct guest_child *child, struct buffer *frame)
 {
-    if (child->closed || child->channel < 0) {
+    if (child->closed || child->dying) {
         buffer_free(frame);
         return -1;
     }
@@ -303,25 +313,29 @@ void guest_child_kill(const struct guest_child *child)
     (void)kill(child->pid, SIGKILL);
 }
 
-void guest_child_end_and_tell(struct guest_child *child,
-                              void (*ended)(void *argument, int wait_status,
-                                            const struct rusage *usage),
-                              void *argument)
+void guest_child_end_soon(struct guest_child *child)
 {
-    (void)kill(child->pid, SIGKILL);
-    child->ended = ended;
-    child->ended_argument = argument;
     event_free(child->readable);
     if (child->writable != NULL)
         event_free(child->writable);
-    (void)close(child->channel);
-    child->channel = -1;
+    child->dying = true;
     TAILQ_REMOVE(&living, child, link);
     living_count--;
     TAILQ_INSERT_TAIL(&dying, child, link);
     dying_count++;
     look_us = FIRST_LOOK_US;
     look_again(child->loop);
+}
+
+void guest_child_end_and_tell(struct guest_child *child,
+                              void (*ended)(void *argument, int wait_status,
+                                            const struct rusage *usage),
+                              void *argument)
+{
+    child->ended = ended;
+    child->ended_argument = argument;
+    guest_child_end_soon(child);
+    kill_now(child);
 }
 
 void guest_child_end(struct guest_child *child)

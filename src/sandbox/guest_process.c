@@ -126,6 +126,7 @@ static bool has_state(const struct session_context *session)
  * one that is to be another's state soon stays as it is until then. */
 static int prepare(const struct guest_process *process, struct error *error)
 {
+    run_request_prepare();
     if (process->copy && !has_state(process->session) &&
         (guest_warm(process->guest, process->hurry, error) != 0 ||
          guest_refresh(process->guest, error) != 0))
@@ -170,6 +171,15 @@ static void save(const struct guest_process *process, const struct run_request *
         _exit(0);
 }
 
+/* After the last report. The service ends this process; to exit by itself would keep the processor
+ * from whoever answers with the report. */
+static _Noreturn void wait_for_end(void)
+{
+    char byte;
+    (void)guest_channel_read(GUEST_CHANNEL_FD, &byte, sizeof(byte));
+    _exit(0);
+}
+
 _Noreturn void guest_process_run(const struct guest_process *process)
 {
     struct error error = ERROR_NONE;
@@ -187,7 +197,7 @@ _Noreturn void guest_process_run(const struct guest_process *process)
             send_report(&report, &error) != 0)
             guest_process_fail(&error);
         if (process->session == NULL || !went_well(&report))
-            _exit(0);
+            wait_for_end();
         save(process, &request);
     }
     if (received < 0)

@@ -172,16 +172,26 @@ struct request_heads {
     struct run_request_head run;
 };
 
-/* Where requests go that are small, as nearly all are: there are pages already. */
-static uint8_t small[65536];
+/* Where requests go. Nearly all are small. */
+static struct {
+    uint8_t *large; /* mapped; NULL: none */
+    size_t large_size;
+    uint8_t small[65536];
+} room;
+
+void run_request_prepare(void)
+{
+    /* What a small request takes lies behind it. */
+    *(uint8_t *volatile *)&room.large = NULL;
+}
 
 /* The first read takes the heads and, of a small request, everything. The number of bytes that came
- * into `small`, or -1 when the service closed the channel. */
+ * into room.small, or -1 when the service closed the channel. */
 static ssize_t receive_heads(int channel, struct request_heads *heads)
 {
     struct iovec vectors[] = {
         {.iov_base = heads, .iov_len = sizeof(*heads)},
-        {.iov_base = small, .iov_len = sizeof(small)},
+        {.iov_base = room.small, .iov_len = sizeof(room.small)},
     };
     ssize_t got;
     do
@@ -199,19 +209,17 @@ static ssize_t receive_heads(int channel, struct request_heads *heads)
 /* Room for a request of `size` bytes, which the next one takes over. */
 static uint8_t *room_for(size_t size)
 {
-    static uint8_t *large;
-    static size_t large_size;
-    if (large != NULL)
-        (void)munmap(large, large_size);
-    large = NULL;
-    if (size <= sizeof(small))
-        return small;
+    if (room.large != NULL)
+        (void)munmap(room.large, room.large_size);
+    room.large = NULL;
+    if (size <= sizeof(room.small))
+        return room.small;
     void *place = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (place == MAP_FAILED)
         return NULL;
-    large = place;
-    large_size = size;
-    return large;
+    room.large = place;
+    room.large_size = size;
+    return room.large;
 }
 
 int run_request_receive(int channel, struct run_request *request, struct error *error)
@@ -227,8 +235,8 @@ int run_request_receive(int channel, struct run_request *request, struct error *
     uint8_t *rest = room_for(size);
     if (rest == NULL)
         return error_set(error, ERROR_INTERNAL, "no memory for a request of %zu bytes", size);
-    if (rest != small)
-        memcpy(rest, small, (size_t)here);
+    if (rest != room.small)
+        memcpy(rest, room.small, (size_t)here);
     if (guest_channel_read(channel, rest + here, size - (size_t)here) != 0)
         return 0;
     if (run_request_check(&heads.run, rest, size, request) != 0)

@@ -60,6 +60,9 @@ int run_request_append(struct buffer *frame, const struct execution_request *req
                        enum run_request_kind kind, uint32_t flags, uint32_t run_flags,
                        uint64_t state_limit, struct error *error);
 
+/* In the process: makes the memory present that a small request will need. */
+void run_request_prepare(void);
+
 /* In the process: waits for the next request and reads it. 1; 0 when the service closed the
  * channel; -1 with ERROR_INTERNAL when what came is no request. */
 int run_request_receive(int channel, struct run_request *request, struct error *error);

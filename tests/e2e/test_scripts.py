@@ -124,7 +124,7 @@ def test_a_failure_is_tried_again_with_fresh_lists_and_then_told(repository, mac
 def test_a_plain_user_without_sudo_is_told_what_to_do(repository, machine):
     done = install_packages(repository, machine, "bench", plain_user=True)
     assert done.returncode == 3 and machine.calls() == []
-    assert "Install them as root with\n  apt-get install --yes --no-install-recommends python3.11\n" in done.stderr
+    assert "Install them as root with\n  apt-get install --yes --no-install-recommends python3.11 wrk\n" in done.stderr
 
 
 def test_a_plain_user_with_sudo_installs(repository, machine):

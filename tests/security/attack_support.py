@@ -24,6 +24,9 @@ MEBIBYTE = 1 << 20
 # matter of this size, one that leaks a little is found by its repetition in test_F08.
 GROWTH_MAXIMUM = 24 * MEBIBYTE
 
+# What the log says of clients, which may be the attack.
+ABOUT_CLIENTS = ("a client that does not take its answer is cut off",)
+
 INNOCENT = """
 import os, random, sys
 assert os.listdir("/workspace") == [] and os.listdir("/tmp") == [], "files of another"
@@ -200,7 +203,8 @@ class Target(AgentCore):
             return
         for line in list(self.log)[before.log:]:
             record = json.loads(line)
-            assert record["level"] not in ("error", "warning") and record.get("status") != "internal", line
+            assert record["event"] in ABOUT_CLIENTS or record["level"] not in ("error", "warning"), line
+            assert record.get("status") != "internal", line
 
     @contextlib.contextmanager
     def unharmed(self, internal=False):

@@ -197,7 +197,7 @@ DENIED = {
     "rename": READ_ONLY,
     "link": READ_ONLY,
     "symlink": READ_ONLY,
-    "symlink in memory": "Not supported",
+    "symlink in memory": "Operation not permitted",
     "symlink out of memory": OUTSIDE,
     "set times": READ_ONLY,
     "shutdown of a socket": "Not supported",
