@@ -197,6 +197,8 @@ static void arm_timer(struct execution *execution, uint64_t microseconds)
 {
     struct timeval time = {.tv_sec = (time_t)(microseconds / 1000000),
                            .tv_usec = (suseconds_t)(microseconds % 1000000)};
+    /* From now, not from when the loop began its turn. */
+    (void)event_base_update_cache_time(execution->loop);
     (void)event_add(execution->timer, &time);
 }
 

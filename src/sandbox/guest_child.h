@@ -64,12 +64,12 @@ void guest_child_kill(const struct guest_child *child);
 /* Ends the process, waits for it in the background, and frees the child. No more calls come. */
 void guest_child_end(struct guest_child *child);
 
-/* The same, when the caller has something better to do: the process, which has said its last, may be
- * there for about a millisecond longer. */
+/* The same, when the caller has something better to do: the process, which has said its last, may
+ * be there for about a millisecond longer. */
 void guest_child_end_soon(struct guest_child *child);
 
-/* As guest_child_end, and calls `ended` from the loop when the process has been waited for, with its status
- * as of wait4(2). */
+/* As guest_child_end, and calls `ended` from the loop when the process has been waited for, with
+ * its status as of wait4(2). */
 void guest_child_end_and_tell(struct guest_child *child,
                               void (*ended)(void *argument, int wait_status,
                                             const struct rusage *usage),

@@ -1,4 +1,5 @@
 """What README.md tells people to type works, and so does the example that it names."""
+import json
 import os
 import re
 import subprocess
@@ -77,10 +78,16 @@ def test_the_first_screen_shows_what_happens(clone):
 
 
 def test_curl(clone, agent_core):
-    (command,) = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("curl ")]
-    done = type_in(clone, command.replace("http://127.0.0.1:50051", agent_core.url))
-    assert done.returncode == 0, done.stderr
-    assert '"stdout":"5050\\n"' in done.stdout.replace('": "', '":"')
+    commands = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("curl ")]
+    answers = []
+    for command in commands:
+        done = type_in(clone, command.replace("http://127.0.0.1:50051", agent_core.url))
+        assert done.returncode == 0, done.stderr
+        answers.append(json.loads(done.stdout))
+    assert [answer["status"] for answer in answers] == ["ok"] * 3, answers
+    assert answers[0]["stdout"] == "5050\n"
+    # The session knows what the command before left in it.
+    assert answers[2]["result"] == "12.566370614359172"
 
 
 def test_python(clone, agent_core):

@@ -14,10 +14,12 @@ def available():
 
 def make_source(seed, path):
     """Writes the program of a seed, with floating point in every second."""
+    path = Path(path).absolute()
     command = ["csmith", "--seed", str(seed % (1 << 31)), "--output", str(path), "--no-argc", "--concise", *SIZE]
     if seed // 8 % 2:
         command.append("--float")
-    subprocess.run(command, check=True, timeout=GENERATE_SECONDS, stdout=subprocess.DEVNULL)
+    # It leaves a platform.info where it is run.
+    subprocess.run(command, check=True, timeout=GENERATE_SECONDS, stdout=subprocess.DEVNULL, cwd=path.parent)
 
 
 def compile_source(path, module, level):
