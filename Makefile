@@ -9,7 +9,7 @@ ifeq ($(origin CC),default)
 CC := $(firstword $(shell command -v clang-19) cc)
 endif
 
-.PHONY: all help packages interpreter demo test bench lint install clean
+.PHONY: all help packages interpreter demo test test-cpython bench lint install clean
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) shannon
@@ -23,6 +23,7 @@ help:
 	@echo 'make interpreter   build $(INTERPRETER), CPython for the sandbox (minutes the first time)'
 	@echo 'make demo          from a fresh clone to the first answers: packages, builds, services, tasks'
 	@echo 'make test          all tests; the last line is "N passed, N failed"'
+	@echo 'make test-cpython  all of CPython'"'"'s own tests in the sandbox, against the table in tests/conformance/cpython'
 	@echo 'make bench         speed against native Python, as ratios'
 	@echo 'make lint          formatting, shell scripts, include arrows'
 	@echo 'make packages      install the Debian packages for all of these'
@@ -40,6 +41,9 @@ demo:
 
 test:
 	@tests/run
+
+test-cpython: all interpreter
+	@export $$(tests/fetch_dependencies.sh | grep SHANNON_CPYTHON_TESTS) && tests/conformance/cpython/run_all.py
 
 bench:
 	@bench/run.sh

@@ -1,0 +1,77 @@
+"""The table of what becomes of CPython's own tests in the sandbox: results.tsv, a line a module, and failures.tsv, a line
+for each test that fails, with the reason why."""
+import csv
+import dataclasses
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent
+RESULTS = FOLDER / "results.tsv"
+FAILURES = FOLDER / "failures.tsv"
+BOTH = "both"
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """What is expected of a module, and found. Without a number of skipped tests it skipped itself."""
+    module: str
+    outcome: str  # passed, failed, skipped
+    passed: int
+    skipped: int
+    failed: int
+    why_skipped: str = ""
+
+
+def row_of(result):
+    """The row of a ModuleResult (cpython_suite.py)."""
+    outcome = "failed" if result.failed else "skipped" if result.skip_reason is not None else "passed"
+    return Row(result.module, outcome, result.passed, len(result.skipped), len(result.failed),
+               " ".join((result.skip_reason or "").split()))
+
+
+def read_results():
+    """{module: Row}, of a forked interpreter."""
+    with RESULTS.open(newline="") as file:
+        rows = csv.DictReader(file, delimiter="\t")
+        return {row["module"]: Row(row["module"], row["outcome"], int(row["passed"]), int(row["skipped"]), int(row["failed"]),
+                                   row["why_skipped"]) for row in rows}
+
+
+def read_failures():
+    """{(module, test): (way, reason)}; a way is "fresh", "forked" or both."""
+    with FAILURES.open(newline="") as file:
+        return {(row["module"], row["test"]): (row["way"], row["reason"]) for row in csv.DictReader(file, delimiter="\t")}
+
+
+def expected_failures(module, way):
+    """The names of the tests of the module that fail in this way of running it."""
+    return {test for (other, test), (where, _) in read_failures().items() if other == module and where in (way, BOTH)}
+
+
+def write_results(rows):
+    with RESULTS.open("w", newline="") as file:
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+        writer.writerow([field.name for field in dataclasses.fields(Row)])
+        writer.writerows(dataclasses.astuple(row) for row in sorted(rows, key=lambda row: row.module))
+
+
+def write_failures(failures):
+    with FAILURES.open("w", newline="") as file:
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+        writer.writerow(["module", "test", "way", "reason"])
+        writer.writerows([module, test, *rest] for (module, test), rest in sorted(failures.items()))
+
+
+def differences(result):
+    """How a ModuleResult differs from the table, a line each. Also what passes unexpectedly: the table is to be true."""
+    found = []
+    expected = expected_failures(result.module, result.way)
+    for test in sorted(set(result.failed) - expected):
+        found.append(f"{result.module}: {test} fails:\n{result.failed[test]}")
+    for test in sorted(expected - set(result.failed)):
+        found.append(f"{result.module}: {test} is in failures.tsv and does not fail")
+    row = read_results().get(result.module)
+    if row is None:
+        found.append(f"{result.module} is not in results.tsv")
+    elif not found and result.way == "forked" and row != row_of(result):
+        found.append(f"{result.module}: {row} expected, {row_of(result)} found")
+    return found
