@@ -370,7 +370,9 @@ def _exit_status(error):
     if code is None:
         return 0
     if _isinstance(code, _int):
-        return _int(code) & 0xFF
+        code = _int(code)
+        # A process has eight bits for it: the lower ones, but never the 0 of a success that was none.
+        return code & 0xFF or _int(code != 0)
     try:
         text = _str(code)
     except _BaseException:
