@@ -231,7 +231,8 @@ int zygote_connection_fork(struct zygote_connection *connection, const int *desc
     if (image != NULL)
         memcpy(request.image, image, sizeof(request.image));
     sent[ZYGOTE_FD_CHANNEL] = ends[1];
-    memcpy(sent + 1, descriptors, count * sizeof(int));
+    if (count > 0)
+        memcpy(sent + 1, descriptors, count * sizeof(int));
     int status =
         zygote_message_send(connection->socket, &request, sizeof(request), sent, count + 1);
     int reason = errno;
