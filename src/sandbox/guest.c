@@ -165,11 +165,6 @@ struct guest *guest_load(const struct guest_options *options, const char *object
     return guest;
 }
 
-bool guest_is_reactor(const struct guest *guest)
-{
-    return guest->reactor;
-}
-
 struct linear_memory *guest_memory(struct guest *guest)
 {
     return guest_instance_memory(guest->instance);

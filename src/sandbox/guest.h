@@ -45,9 +45,6 @@ int guest_prepare(const struct guest_options *options, struct buffer *object_pat
 struct guest *guest_load(const struct guest_options *options, const char *object_path,
                          struct error *error);
 
-/* Whether the module is a reactor. */
-bool guest_is_reactor(const struct guest *guest);
-
 /* Standard input comes from each run's request, standard output and error go to the process's
  * channel (see guest_output.h). Before guest_initialize, so that Python meets its streams as they
  * will be. */

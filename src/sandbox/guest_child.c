@@ -308,11 +308,6 @@ void guest_child_interrupt(const struct guest_child *child)
     (void)kill(child->pid, WASI_INTERRUPT_SIGNAL);
 }
 
-void guest_child_kill(const struct guest_child *child)
-{
-    (void)kill(child->pid, SIGKILL);
-}
-
 void guest_child_end_soon(struct guest_child *child)
 {
     event_free(child->readable);

@@ -58,9 +58,6 @@ uint64_t guest_child_processor_us(const struct guest_child *child);
 /* Asks the program to stop what it does (WASI_INTERRUPT_SIGNAL). */
 void guest_child_interrupt(const struct guest_child *child);
 
-/* Kills the process; `closed` follows. */
-void guest_child_kill(const struct guest_child *child);
-
 /* Ends the process, waits for it in the background, and frees the child. No more calls come. */
 void guest_child_end(struct guest_child *child);
 

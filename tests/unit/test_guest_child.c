@@ -415,7 +415,7 @@ static void a_killed_process_closes_its_channel(void **state)
     struct heard heard;
     (void)state;
     (void)start(use_the_processor, &heard);
-    guest_child_kill(heard.child);
+    (void)kill(guest_child_pid(heard.child), SIGKILL);
     run_until(is_closed, &heard);
     assert_int_equal(guest_child_alive_count(), 1); /* until it is ended */
     end_child(&heard);
@@ -553,7 +553,7 @@ static void processor_time_grows(void **state)
         steps += now > last ? 1 : 0;
         last = now;
     }
-    guest_child_kill(heard.child);
+    (void)kill(guest_child_pid(heard.child), SIGKILL);
     wait_for_zombie(pid);
     assert_true(guest_child_processor_us(heard.child) >= last); /* also of one that is dead */
     end_child(&heard);
