@@ -55,7 +55,8 @@ static _Noreturn void work(const struct background_work *work, int pipe, pid_t p
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     if (kept == NULL || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
         _exit(1);
-    memcpy(kept, work->descriptors, work->descriptor_count * sizeof(*kept));
+    if (work->descriptor_count > 0)
+        memcpy(kept, work->descriptors, work->descriptor_count * sizeof(*kept));
     kept[work->descriptor_count] = pipe;
     close_others(kept, work->descriptor_count + 1);
     if (!work->urgent)
