@@ -201,6 +201,22 @@ def test_the_next_request_works_when_the_zygote_was_killed(core):
         wait_for(lambda was=zygote: core.zygote() != was, 20, "another zygote")
 
 
+def test_a_zygote_is_replaced_after_so_many_runs(tmp_path):
+    """What copies have in common is another then: the seed of string hashes. No run waits or fails for it."""
+    core = AgentCore(tmp_path, SHANNON_SANDBOX_ZYGOTE_MAX_RUNS=20)
+    zygotes, hashes = set(), set()
+
+    def third_one():
+        zygotes.add(core.zygote())
+        hashes.add(core.execute("print(hash('x'))")["stdout"])
+        return len(zygotes) >= 3 and len(hashes) >= 3
+
+    wait_for(third_one, 60, "a third zygote, and a run in a copy of it")
+    # Each is started only when the one before has taken over; it had 20 runs then, or a few more.
+    wait_for(lambda: len(core.zygotes()) <= 2, 20, "the end of the former zygotes")
+    core.stop()
+
+
 def test_a_run_ends_well_though_its_zygote_is_killed_meanwhile(core):
     connection = core.begin("import time; time.sleep(1); print('done')")
     core.wait_executions("running", 1)
