@@ -91,6 +91,23 @@ static bool files_are_whole(const struct run_report *report)
     return position == report->files_size;
 }
 
+/* What a guest process can fail of: the rest is for others to say. */
+static bool can_fail_with(uint32_t kind)
+{
+    switch (kind) {
+    case ERROR_OK: /* it does not know of what */
+    case ERROR_MEMORY_LIMIT:
+    case ERROR_STACK_EXHAUSTED:
+    case ERROR_TRAP:
+    case ERROR_INTERPRETER_NOT_FOUND:
+    case ERROR_INVALID_REQUEST:
+    case ERROR_INTERNAL:
+        return true;
+    default:
+        return false;
+    }
+}
+
 int run_report_read(const void *bytes, size_t size, struct run_report *report)
 {
     struct report_head head;
@@ -100,9 +117,10 @@ int run_report_read(const void *bytes, size_t size, struct run_report *report)
     if (head.magic != REPORT_MAGIC ||
         (uint64_t)head.records_size + head.files_size != size - sizeof(head) ||
         (head.kind != RUN_REPORT_ENDED && head.kind != RUN_REPORT_FAILED) ||
-        head.failure > ERROR_INTERNAL || head.ending > GUEST_TRAPPED || head.trap >= TRAP_COUNT ||
-        (head.flags & ~FLAG_ALL) != 0 || head.file_count > RUN_REPORT_FILES_MAX ||
-        head.memory_size > INT64_MAX)
+        !(head.kind == RUN_REPORT_FAILED ? can_fail_with(head.failure)
+                                         : head.failure == ERROR_OK) ||
+        head.ending > GUEST_TRAPPED || head.trap >= TRAP_COUNT || (head.flags & ~FLAG_ALL) != 0 ||
+        head.file_count > RUN_REPORT_FILES_MAX || head.memory_size > INT64_MAX)
         return -1;
     const uint8_t *records = (const uint8_t *)bytes + sizeof(head);
     *report = (struct run_report){

@@ -6,7 +6,10 @@ import pytest
 from attack_support import MEBIBYTE, resident_bytes
 from native import PRELUDE, act
 
-INTERNAL = 11  # enum error_kind
+# enum error_kind
+KINDS = ["ok", "python_error", "timeout", "memory_limit", "output_limit", "stack_exhausted", "trap", "killed",
+         "interpreter_not_found", "invalid_request", "busy", "internal"]
+INTERNAL = KINDS.index("internal")
 
 RESULT = json.dumps({"status": "ok", "exit_code": 0, "stdout": "forged", "result": "forged"})
 
@@ -44,6 +47,7 @@ def test_N03_it_patches_what_reports(core):
     """Whatever it replaces, the exit code, the times and the memory are the host's."""
     answer = core.execute("""
 import builtins, json, sys, time, traceback
+processor_time = time.process_time
 def lie(*arguments, **named): return "forged"
 for module in list(sys.modules.values()):
     for name in ("dumps", "format_exception", "print_exception", "repr", "perf_counter", "process_time"):
@@ -51,13 +55,13 @@ for module in list(sys.modules.values()):
             try: setattr(module, name, lie)
             except (AttributeError, TypeError): pass
 sys.exit = sys.excepthook = lie
-begun = time.monotonic()
-while time.monotonic() - begun < 0.1: pass
+begun = processor_time()
+while processor_time() - begun < 0.1: pass
 x = bytearray(50_000_000)
 raise KeyError("real")
 """)
     assert (answer["status"], answer["exit_code"]) == ("python_error", 1)
-    assert answer["usage"]["wall_ms"] >= 100 and answer["usage"]["cpu_ms"] >= 80
+    assert answer["usage"]["wall_ms"] >= 95 and answer["usage"]["cpu_ms"] >= 95
     assert answer["usage"]["peak_memory_bytes"] > 50_000_000
 
 
@@ -97,6 +101,16 @@ def test_N06_a_process_lies_to_its_service(taken_over, name):
         assert answer.json["error"]["kind"] == "internal"
     taken_over.prove_it_works()
     assert resident_bytes(taken_over.process.pid) - before < 32 * MEBIBYTE
+
+
+def test_N06_a_process_fails_of_what_is_not_its_to_say(taken_over):
+    """That it took too long, wrote too much, was killed, or that the service is busy: those are the service's to know."""
+    for kind in ("python_error", "timeout", "output_limit", "killed", "busy"):
+        answer = taken_over.call("POST", "/v1/execute", {"code": PRELUDE + act("report_failure", KINDS.index(kind))})
+        assert answer.status == 500 and answer.json["error"]["kind"] == "internal", (kind, answer.text)
+        assert "said by the guest" not in answer.text
+    answer = taken_over.call("POST", "/v1/execute", {"code": PRELUDE + act("report_failure", KINDS.index("memory_limit"))})
+    assert answer.json["status"] == "memory_limit", "the control: a process that could not begin may say so"
 
 
 @pytest.mark.parametrize("name", ["say_half_and_wait", "close_channel", "report_well", "spin_deaf", "say_nothing_often"])

@@ -127,6 +127,33 @@ static void no_bit_flip_makes_an_enum_out_of_range(void **state)
     }
 }
 
+static void a_process_fails_of_what_a_process_can_fail_of(void **state)
+{
+    static const bool possible[] = {
+        [ERROR_OK] = true,
+        [ERROR_MEMORY_LIMIT] = true,
+        [ERROR_STACK_EXHAUSTED] = true,
+        [ERROR_TRAP] = true,
+        [ERROR_INTERPRETER_NOT_FOUND] = true,
+        [ERROR_INVALID_REQUEST] = true,
+        [ERROR_INTERNAL] = true,
+    };
+    struct run_report report;
+    (void)state;
+    for (unsigned kind = 0; kind < ERROR_INTERNAL + 3; kind++) {
+        BUFFER_LOCAL struct buffer bytes = BUFFER_EMPTY;
+        const struct run_report failed = {.kind = RUN_REPORT_FAILED,
+                                          .failure = (enum error_kind)kind};
+        const struct run_report ended = {.kind = RUN_REPORT_ENDED,
+                                         .failure = (enum error_kind)kind};
+        encode(&failed, &bytes);
+        assert_int_equal(read_buffer(&bytes, &report),
+                         kind <= ERROR_INTERNAL && possible[kind] ? 0 : -1);
+        encode(&ended, &bytes);
+        assert_int_equal(read_buffer(&bytes, &report), kind == ERROR_OK ? 0 : -1);
+    }
+}
+
 static void garbage_is_refused(void **state)
 {
     struct run_report report;
@@ -375,6 +402,7 @@ int main(void)
         cmocka_unit_test(each_mark_stands_alone),
         cmocka_unit_test(every_truncation_and_extension_is_refused),
         cmocka_unit_test(no_bit_flip_makes_an_enum_out_of_range),
+        cmocka_unit_test(a_process_fails_of_what_a_process_can_fail_of),
         cmocka_unit_test(garbage_is_refused),
         cmocka_unit_test(a_guest_that_claims_too_much_gets_none_of_it),
         cmocka_unit_test(a_size_beyond_all_measure_is_refused),
