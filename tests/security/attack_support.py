@@ -186,6 +186,19 @@ class Target(AgentCore):
             orphans=set(orphans()),
             log=len(self.log))
 
+    def inventory_like(self, before):
+        """The first one with as many descriptors as before; the last one when there is none: a process that is being made
+        has its channel before it is there to be counted."""
+        found = []
+
+        def alike():
+            found.append(self.inventory())
+            return (found[-1].descriptors, found[-1].zygote_descriptors) == (before.descriptors, before.zygote_descriptors)
+
+        with contextlib.suppress(AssertionError):
+            wait_for(alike, 5, "as many descriptors as before")
+        return found[-1]
+
     def prove_it_works(self):
         answer = self.execute(INNOCENT)
         assert (answer["status"], answer["stdout"], answer["stderr"]) == ("ok", INNOCENT_OUTPUT, ""), answer
@@ -194,7 +207,7 @@ class Target(AgentCore):
         """`internal`: whether the test had the service meet a failure of its own, which it may then log."""
         assert self.process.poll() is None, f"the service ended\n{self.text[-4000:]}"
         self.prove_it_works()
-        after = self.inventory()
+        after = self.inventory_like(before)
         assert after.descriptors == before.descriptors, f"descriptors of the service were left open: {self.open_files()}"
         assert after.zygote_descriptors == before.zygote_descriptors, "descriptors of the zygote were left open"
         assert after.files == before.files, "files were left behind"
