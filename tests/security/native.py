@@ -40,7 +40,7 @@ def fault(name):
 
 
 def program(name):
-    """The path of the program `taken_over` or `taken_over_without_walls`, which is built when it is not up to date."""
+    """The path of the program `taken_over` or another of meson.build, which is built when it is not up to date."""
     target = f"tests/security/{name}"
     if not (BUILD / "build.ninja").is_file():
         pytest.fail(f"there is no {BUILD}: run make")

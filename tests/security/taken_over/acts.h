@@ -49,4 +49,8 @@ ACT(count_environment) /* the process's own environment */
 /* faults.c: defects of the host */
 ACT(fault) /* the fault `argument` of the list in faults.c */
 
+/* secrets.c: looks for what should not be there */
+ACT(find_in_process)       /* how often the canary `argument` stands in the process's memory */
+ACT(page_map_shows_frames) /* in a session: 1 when the page map says in which frame a page is */
+
 #undef ACT

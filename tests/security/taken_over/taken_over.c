@@ -77,7 +77,7 @@ struct lockdown *__wrap_lockdown_prepare(const struct lockdown_options *options,
                                          struct error *error)
 {
     struct lockdown_options without = *options;
-    without.without = WALLS_ALL;
+    without.without = WITHOUT_WALLS;
     return __real_lockdown_prepare(&without, error);
 }
 
