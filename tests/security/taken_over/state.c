@@ -90,6 +90,21 @@ int64_t act_save_garbage(int64_t argument)
     end_run(size);
 }
 
+/* The head of the session's last state: whose interpreter and image are right, so that what follows
+ * is read at all. */
+static int64_t read_head(struct session_state_head *head)
+{
+    int files[2];
+    struct iovec vector = {.iov_base = head, .iov_len = sizeof(*head)};
+    size_t count = find_state_files(files);
+    for (size_t i = 0; i < count; i++) {
+        if (preadv(files[i], &vector, 1, 0) == (ssize_t)sizeof(*head) &&
+            memcmp(head->magic, SESSION_STATE_MAGIC, sizeof(head->magic)) == 0)
+            return 0;
+    }
+    return -ENOENT;
+}
+
 int64_t act_save_pieces(int64_t argument)
 {
     struct {
@@ -98,28 +113,48 @@ int64_t act_save_pieces(int64_t argument)
         uint8_t bytes[64];
     } state;
     memset(&state, 0xff, sizeof(state));
-    memcpy(state.head.magic, SESSION_STATE_MAGIC, sizeof(state.head.magic));
-    state.head.reserved = 0;
+    int64_t result = read_head(&state.head);
+    if (result != 0)
+        return result;
+    state.head.memory_size = taken_memory->size;
+    state.head.run_count = 0;
+    state.head.host_size = 0;
     switch (argument) {
-    case 0: /* all numbers as large as they can be */
-        break;
-    case 1:
+    case 0: /* no memory at all */
         state.head.memory_size = 0;
-        state.head.run_count = 0;
-        state.head.host_size = 0;
+        break;
+    case 1: /* more than there is in the world */
+        state.head.memory_size = UINT64_MAX;
         break;
     case 2: /* a run behind the end of memory */
-        state.head.memory_size = taken_memory->size;
-        state.head.host_size = 0;
         state.head.run_count = 1;
+        state.run = (struct session_state_run){.offset = UINT32_MAX - 7, .size = 8};
         break;
-    default: /* a host's state of a gibibyte that is not there */
-        state.head.memory_size = taken_memory->size;
+    case 3: /* one that ends there */
+        state.head.run_count = 1;
+        state.run =
+            (struct session_state_run){.offset = (uint32_t)taken_memory->size - 8, .size = 64};
+        break;
+    case 4: /* one larger than all that follows */
+        state.head.run_count = 1;
+        state.run = (struct session_state_run){.offset = 0, .size = UINT32_MAX - 7};
+        break;
+    case 5: /* as many as can be counted */
+        state.head.run_count = UINT32_MAX;
+        break;
+    case 6: /* a host's state of a gibibyte that is not there */
         state.head.host_size = (uint64_t)1 << 30;
-        state.head.run_count = 0;
+        break;
+    case 7: /* one larger than a size can be */
+        state.head.host_size = UINT64_MAX;
+        break;
+    case 8: /* one that is none */
+        state.head.host_size = sizeof(state.run) + sizeof(state.bytes);
+        break;
+    default: /* none */
         break;
     }
-    int64_t result = write_state(&state, sizeof(state), 0);
+    result = write_state(&state, sizeof(state), 0);
     if (result != 0)
         return result;
     end_run(sizeof(state));
