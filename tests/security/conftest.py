@@ -86,6 +86,13 @@ def taken_over(services, tmp_path_factory):
 
 
 @pytest.fixture
+def taken_over_ungranted(services):
+    """The same with no folder granted, as shannon is unless it is told otherwise."""
+    with services.attacked("taken_over_ungranted", internal=True, program=native.program("taken_over")) as service:
+        yield service
+
+
+@pytest.fixture
 def without_walls(services):
     """The same without any of the kernel's walls: the control of `taken_over`."""
     with services.attacked("without_walls", internal=True, program=native.program("taken_over_without_walls")) as service:
