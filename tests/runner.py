@@ -78,7 +78,8 @@ def read_junit(report, status):
         if case.find("failure") is not None or case.find("error") is not None:
             count.failures.append(name)
         elif skipped is not None:
-            count.skips.append((name, skipped.get("message") or "no reason given"))
+            # pytest says it in the message, meson in the output of the case.
+            count.skips.append((name, skipped.get("message") or case.findtext("system-out") or "no reason given"))
         else:
             count.passed += 1
     if status != 0 and not count.failures:

@@ -26,6 +26,9 @@
 /* Wider than any frame the compiler makes, so that no frame can step over it. */
 #define STACK_GUARD_SIZE ((size_t)16 << 20)
 #define SIGNAL_STACK_SIZE ((size_t)64 << 10)
+/* How far below the stack pointer an instruction may write: the x86-64 red zone has 128 bytes, and
+ * on AArch64 a store that moves the stack pointer faults before it has moved, by up to 512. */
+#define BELOW_STACK_POINTER ((uintptr_t)1024)
 /* How far below address 0 of linear memory a shadow stack frame may reach. */
 #define SHADOW_STACK_SLACK ((uint64_t)64 << 20)
 
@@ -83,6 +86,27 @@ static const void *program_counter(const ucontext_t *context)
 #endif
 }
 
+static uintptr_t stack_pointer(const ucontext_t *context)
+{
+#if defined(__x86_64__)
+    return (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
+#elif defined(__aarch64__)
+    return (uintptr_t)context->uc_mcontext.sp;
+#else
+#error "say where this processor's stack pointer is in ucontext_t"
+#endif
+}
+
+/* Whether the native stack has come to its end. Host functions that the guest calls are on it too,
+ * so the program counter says nothing; but an access of theirs to the guard while there is stack
+ * left is a defect of the host. */
+static bool native_stack_overflowed(const uint8_t *address, const ucontext_t *context)
+{
+    uintptr_t stack_end = (uintptr_t)stack_guard + STACK_GUARD_SIZE;
+    return address >= stack_guard && (uintptr_t)address < stack_end &&
+           stack_pointer(context) < stack_end + BELOW_STACK_POINTER;
+}
+
 /* The shadow stack grows down to address 0 (wasm-ld --stack-first) and wraps to the top of the
  * 32-bit address space. */
 static bool shadow_stack_overflowed(const uint8_t *address)
@@ -103,7 +127,7 @@ static void on_fault(int number, siginfo_t *information, void *context)
 {
     const uint8_t *address = information->si_addr;
     const uint8_t *counter = program_counter(context);
-    if (landing_valid && address >= stack_guard && address < stack_guard + STACK_GUARD_SIZE)
+    if (landing_valid && native_stack_overflowed(address, context))
         guest_trap(TRAP_STACK_EXHAUSTED);
     if (landing_valid && counter >= (const uint8_t *)guest.text_start &&
         counter < (const uint8_t *)guest.text_end && linear_memory_contains(guest.memory, address))

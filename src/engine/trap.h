@@ -6,9 +6,9 @@
  * again.
  *
  * A fault is the guest's only when the program counter is inside the translated object and the
- * address inside the linear memory's reservation, or when the address lies in the guard below the
- * guest's stack. Any other fault is the host's own: it is left to kill the process, whose parent
- * reports ERROR_INTERNAL.
+ * address inside the linear memory's reservation, or when the stack pointer has come to the end of
+ * the guest's stack and the address lies in the guard below it. Any other fault is the host's own:
+ * it is left to kill the process, whose parent reports ERROR_INTERNAL.
  *
  * One guest a process; the state is inherited by fork(2).
  */

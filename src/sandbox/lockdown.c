@@ -62,7 +62,7 @@ struct lockdown *lockdown_prepare(const struct lockdown_options *options, struct
     lockdown->procfs = move_off_channel(open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (landlock_prepare(options->readable_paths, options->readable_path_count, &lockdown->ruleset,
                          error) != 0 ||
-        syscall_filter_compile(&lockdown->program, error) != 0) {
+        syscall_filter_compile(options->readable_path_count > 0, &lockdown->program, error) != 0) {
         lockdown_free(lockdown);
         return NULL;
     }

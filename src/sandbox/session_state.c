@@ -3,6 +3,7 @@
 #include "sandbox/session_state.h"
 
 #include "base/buffer.h"
+#include "base/file_status.h"
 #include "engine/linear_memory.h"
 #include "sandbox/guest.h"
 #include "sandbox/state_reader.h"
@@ -115,7 +116,7 @@ int session_state_restore(struct session_context *context, struct guest *guest,
     linear_memory_set_limit(guest_memory(guest), memory_limit);
     if (reader == NULL)
         error_set(error, ERROR_INTERNAL, "no memory to bring a session back");
-    else if (fstat(context->image_fd, &image) != 0)
+    else if (file_status(context->image_fd, &image) != 0)
         error_set_errno(error, ERROR_INTERNAL, errno, "cannot examine a memory image");
     else if (state_reader_read(reader, &head, sizeof(head)) != 0)
         damaged(error);
@@ -304,7 +305,7 @@ void session_state_save(struct session_context *context, struct guest *guest, ui
     static struct saving saving;
     struct stat image;
     *saved = (struct session_saved){.status = ERROR_INTERNAL};
-    if (fstat(context->image_fd, &image) != 0)
+    if (file_status(context->image_fd, &image) != 0)
         return;
     saving.context = context;
     saving.memory = guest_memory(guest);

@@ -13,8 +13,9 @@
 #include <unistd.h>
 
 /* What the C library and the end of a process need beside the WASI host's own list. Nothing in
- * either makes a process, a socket or executable memory, or changes a file by its name. Files can
- * be opened to read, by openat2: a filter cannot see a path. */
+ * either makes a process, a socket or executable memory, or changes a file by its name. Where a
+ * folder is granted, files can be opened to read, by openat2, and looked at: a filter cannot see a
+ * path. */
 static const int allowed_calls[] = {
     SCMP_SYS(write),           /* the probe's answer */
     SCMP_SYS(brk),             /* the allocator */
@@ -43,15 +44,16 @@ static int allow_wasi(scmp_filter_ctx filter, const struct wasi_syscall *call)
     return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call->number, 1, &second);
 }
 
-static int add_rules(scmp_filter_ctx filter)
+static int add_rules(scmp_filter_ctx filter, bool folders)
 {
     int status = 0;
     for (size_t i = 0; i < sizeof(allowed_calls) / sizeof(allowed_calls[0]) && status == 0; i++)
         status = allow(filter, allowed_calls[i]);
     /* No guest is given a writable folder, so none needs the calls that change files. */
+    const enum wasi_syscall_need most = folders ? WASI_SYSCALL_FOLDER : WASI_SYSCALL_ALWAYS;
     for (const struct wasi_syscall *call = wasi_syscalls; call->purpose != NULL && status == 0;
          call++) {
-        if (!call->changes_files)
+        if (call->need <= most)
             status = allow_wasi(filter, call);
     }
     /* No memory that is or becomes executable. */
@@ -85,10 +87,10 @@ static int read_program(scmp_filter_ctx filter, struct sock_fprog *program)
     return result;
 }
 
-int syscall_filter_compile(struct sock_fprog *program, struct error *error)
+int syscall_filter_compile(bool folders, struct sock_fprog *program, struct error *error)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-    int status = filter == NULL ? -ENOMEM : add_rules(filter);
+    int status = filter == NULL ? -ENOMEM : add_rules(filter, folders);
     if (status == 0) /* a tree instead of a chain of comparisons */
         (void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     if (status == 0)

@@ -1,5 +1,6 @@
 /* What is known of a descriptor and what of that can be set: fd_fdstat_*, fd_filestat_*,
  * fd_prestat_*. Invariant: every record is written whole, its padding zero. */
+#include "base/file_status.h"
 #include "wasi/guest_memory.h"
 #include "wasi/preview1.h"
 #include "wasi/scratch_calls.h"
@@ -138,7 +139,8 @@ uint32_t preview1_fd_filestat_get(void *context, uint32_t fd, uint32_t result)
     struct stat status = {.st_mode = S_IFIFO, .st_nlink = 1}; /* of a stream */
     if (descriptor->node != NULL)
         scratch_status(descriptor->node, &status);
-    else if (descriptor->kind != DESCRIPTOR_STREAM && fstat(descriptor->host_fd, &status) != 0)
+    else if (descriptor->kind != DESCRIPTOR_STREAM &&
+             file_status(descriptor->host_fd, &status) != 0)
         return errno_from_host(errno);
     filestat_store(to, &status);
     return WASI_ERRNO_SUCCESS;

@@ -1,6 +1,7 @@
 /* poll_oneoff. Invariant: the subscriptions are copied before use and there is room for as many
  * events as subscriptions, each subscription giving at most one; a wait is one ppoll(2) at a time,
  * so that time passes without work and any time limit of the process's owner ends it. */
+#include "base/file_status.h"
 #include "wasi/guest_memory.h"
 #include "wasi/preview1.h"
 #include "wasi/scratch_calls.h"
@@ -190,7 +191,8 @@ static uint64_t bytes_to_read(const struct descriptor *descriptor)
     if (descriptor->filetype == WASI_FILETYPE_REGULAR_FILE) {
         struct stat status;
         off_t position = lseek(descriptor->host_fd, 0, SEEK_CUR);
-        if (position < 0 || fstat(descriptor->host_fd, &status) != 0 || status.st_size < position)
+        if (position < 0 || file_status(descriptor->host_fd, &status) != 0 ||
+            status.st_size < position)
             return 0;
         return (uint64_t)(status.st_size - position);
     }

@@ -1,4 +1,5 @@
 """For all security tests."""
+import contextlib
 import signal
 
 import pytest
@@ -28,6 +29,19 @@ class Services:
                 service.prove_it_works()
         return service
 
+    @contextlib.contextmanager
+    def attacked(self, name, internal=False, **options):
+        """The service `name` for one test. One that was harmed is of no use to the next test, which would fail too."""
+        service = self.get(name, **options)
+        try:
+            with service.unharmed(internal):
+                yield service
+        except BaseException:
+            del self.running[name]
+            if service.process.poll() is None:
+                service.kill()
+            raise
+
     def stop(self):
         for service in self.running.values():
             if service.process.poll() is None:
@@ -44,7 +58,7 @@ def services(tmp_path_factory):
 @pytest.fixture
 def core(services):
     """The service as everybody has it. See attack_support for what is checked afterwards."""
-    with services.get("core").unharmed() as service:
+    with services.attacked("core") as service:
         yield service
 
 
@@ -54,9 +68,8 @@ def granting(services, tmp_path_factory):
     folder = tmp_path_factory.getbasetemp() / "granted"
     folder.mkdir(exist_ok=True)
     folder.chmod(0o755)
-    service = services.get("granting", SHANNON_WASI_ALLOWED_PATHS=f"[{folder}]")
-    service.granted = folder
-    with service.unharmed():
+    with services.attacked("granting", SHANNON_WASI_ALLOWED_PATHS=f"[{folder}]") as service:
+        service.granted = folder
         yield service
 
 
@@ -66,15 +79,21 @@ def taken_over(services, tmp_path_factory):
     folder = tmp_path_factory.getbasetemp() / "granted to taken over"
     folder.mkdir(exist_ok=True)
     (folder / "file.txt").write_text("granted")
-    service = services.get("taken_over", program=native.program("taken_over"),
-                           SHANNON_WASI_ALLOWED_PATHS=f"[{folder}]")
-    service.granted = folder
-    with service.unharmed(internal=True):
+    with services.attacked("taken_over", internal=True, program=native.program("taken_over"),
+                           SHANNON_WASI_ALLOWED_PATHS=f"[{folder}]") as service:
+        service.granted = folder
+        yield service
+
+
+@pytest.fixture
+def taken_over_ungranted(services):
+    """The same with no folder granted, as shannon is unless it is told otherwise."""
+    with services.attacked("taken_over_ungranted", internal=True, program=native.program("taken_over")) as service:
         yield service
 
 
 @pytest.fixture
 def without_walls(services):
     """The same without any of the kernel's walls: the control of `taken_over`."""
-    with services.get("without_walls", program=native.program("taken_over_without_walls")).unharmed(internal=True) as service:
+    with services.attacked("without_walls", internal=True, program=native.program("taken_over_without_walls")) as service:
         yield service

@@ -2,7 +2,6 @@
 import concurrent.futures
 import json
 import os
-import re
 import threading
 import time
 
@@ -65,10 +64,10 @@ def test_M05_the_name_of_a_session_is_its_key(core):
     try:
         raised(core.execute("print(secret)", session_id="guessed"), "NameError")
         core.call("DELETE", "/v1/sessions/known")
-        raised(core.execute("print(secret)", session_id="known"), "NameError")
-        unknown, deleted = core.call("GET", "/v1/sessions/never-was"), core.call("GET", "/v1/sessions/guessed2")
+        unknown, deleted = core.call("GET", "/v1/sessions/never-was"), core.call("GET", "/v1/sessions/known")
         assert unknown.status == deleted.status == 404
-        assert re.sub("never-was|guessed2", "", unknown.text) == re.sub("never-was|guessed2", "", deleted.text)
+        assert unknown.text.replace("never-was", "") == deleted.text.replace("known", "")
+        raised(core.execute("print(secret)", session_id="known"), "NameError")
     finally:
         for name in ("known", "guessed"):
             core.call("DELETE", f"/v1/sessions/{name}")

@@ -215,6 +215,20 @@ static int fault_of_other_code(void)
     return OTHERWISE;
 }
 
+/* In the guard below a stack of which hardly anything is in use. */
+static __attribute__((no_sanitize("address", "undefined"))) void touch_the_guard(void *argument)
+{
+    (void)argument;
+    touch((uint8_t *)__builtin_frame_address(0) - ((size_t)72 << 20));
+}
+
+static int fault_in_the_guard(void)
+{
+    install(false);
+    (void)guest_call_protected(touch_the_guard, NULL);
+    return OTHERWISE;
+}
+
 static int fault_without_guest(void)
 {
     install(false);
@@ -224,7 +238,8 @@ static int fault_without_guest(void)
 
 static void any_other_fault_kills(void **state)
 {
-    int (*const bodies[])(void) = {fault_elsewhere, fault_of_other_code, fault_without_guest};
+    int (*const bodies[])(void) = {fault_elsewhere, fault_of_other_code, fault_in_the_guard,
+                                   fault_without_guest};
     (void)state;
     for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
         int status = run(bodies[i]);

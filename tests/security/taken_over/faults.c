@@ -66,6 +66,14 @@ static int64_t write_far_beyond_memory(void)
     return 0;
 }
 
+/* Where a guest that recurses for ever comes to, while hardly anything of its stack is in use: the
+ * stack has 64 MiB, and 16 MiB below it cannot be used. */
+static int64_t write_below_stack(void)
+{
+    *((volatile uint8_t *)__builtin_frame_address(0) - ((size_t)72 << 20)) = 1;
+    return 0;
+}
+
 static int64_t divide_by_zero(void)
 {
     return one / zero; /* of a known numerator clang makes no division */
@@ -94,6 +102,7 @@ static const struct {
     {"read_beyond_memory", read_beyond_memory},
     {"write_before_memory", write_before_memory},
     {"write_far_beyond_memory", write_far_beyond_memory},
+    {"write_below_stack", write_below_stack},
     {"divide_by_zero", divide_by_zero},
     {"abort", abort_host},
     {"illegal_instruction", illegal_instruction},

@@ -1,6 +1,7 @@
 /* Looks for what should not be where a guest process can see it. See acts.h. */
 #include "taken_over.h"
 
+#include "base/file_status.h"
 #include "engine/linear_memory.h"
 
 #include <errno.h>
@@ -95,7 +96,7 @@ int64_t act_page_map_shows_frames(int64_t argument)
         struct stat status;
         /* Of the files that a session has it is the only one without a size that gives something.
          */
-        if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size != 0 ||
+        if (file_status(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size != 0 ||
             preadv(fd, &vector, 1, place) != (ssize_t)sizeof(entry))
             continue;
         return (entry & FRAME_BITS) != 0 ? 1 : 0;
