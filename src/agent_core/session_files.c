@@ -22,7 +22,8 @@
 
 #define MAGIC "SHNSESS1"
 #define MAGIC_SIZE 8
-#define HEAD_MAXIMUM 16384
+/* Of a record all but the interpreter's path is small; of that each byte may take six, "\u0001". */
+#define HEAD_MAXIMUM (6 * SESSION_INTERPRETER_MAXIMUM + 4096)
 #define NAME_SIZE 96
 #define PACKING_LEVEL 1
 #define PIECE ((size_t)128 << 10)
