@@ -444,6 +444,7 @@ struct scan {
     void (*visit)(void *argument, const struct session_record *record);
     void *argument;
     struct buffer needed; /* names of images, each with its NUL */
+    bool unreadable;      /* there are sessions of which nobody knows what image they need */
 };
 
 static void scan_session(struct scan *scan, const char *name)
@@ -458,24 +459,25 @@ static void scan_session(struct scan *scan, const char *name)
         (void)close(fd);
     if (result != 0) {
         LOG(LOG_WARNING, "a saved session cannot be read", log_text("error", error.message));
+        scan->unreadable = true;
         return;
     }
     session_name(expected, record.id);
     if (strcmp(expected, name) != 0) /* a copy of somebody's */
         return;
     image_name(image, record.image);
-    (void)buffer_append(&scan->needed, image, strlen(image) + 1);
+    if (buffer_append(&scan->needed, image, strlen(image) + 1) != 0)
+        scan->unreadable = true;
     scan->visit(scan->argument, &record);
 }
 
 static bool is_needed(const struct scan *scan, const char *image)
 {
-    const char *end_of_names = scan->needed.data + scan->needed.size;
-    for (const char *name = scan->needed.data; name < end_of_names; name += strlen(name) + 1) {
-        if (strcmp(name, image) == 0)
+    for (size_t at = 0; at < scan->needed.size; at += strlen(scan->needed.data + at) + 1) {
+        if (strcmp(scan->needed.data + at, image) == 0)
             return true;
     }
-    return false;
+    return scan->unreadable;
 }
 
 static void scan_names(struct scan *scan, DIR *directory, bool sessions)

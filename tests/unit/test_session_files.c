@@ -279,7 +279,7 @@ static void a_scan_finds_sessions_and_tidies_up(void **state)
     int folder = session_files_folder(fixture->files);
     static const char *const left[] = {"x.session.77.part",
                                        "00000000000000000000000000000000.image"};
-    static const char *const kept[] = {"notes.txt", "0.session"};
+    static const char *const kept[] = {"notes.txt", "0.sessions"};
     save(fixture);
     for (size_t i = 0; i < 2; i++) {
         (void)close(openat(folder, left[i], O_WRONLY | O_CREAT, 0600));
@@ -326,18 +326,30 @@ static void the_longest_record_comes_back(void **state)
     assert_true(state_comes_back(fd));
 }
 
+/* Nothing is taken from it: a service that knows its version brings it back. */
 static void a_file_of_another_version_is_refused(void **state)
 {
     struct fixture *fixture = *state;
+    struct session_record record;
+    struct error error = ERROR_NONE;
     unsigned found = 0;
     save(fixture);
     int fd = open(fixture->path, O_WRONLY);
     assert_int_equal(pwrite(fd, "SHNSESS2", 8, 0), 8);
-    (void)close(fd);
     refused(fixture, ERROR_INVALID_REQUEST);
     session_files_scan(fixture->files, count, &found);
     assert_int_equal(found, 0);
-    assert_int_equal(access(fixture->path, F_OK), 0); /* whoever knows the version still has it */
+    assert_int_equal(pwrite(fd, "SHNSESS1", 8, 0), 8);
+    (void)close(fd);
+    assert_true(state_comes_back(session_files_read(fixture->files, "a", &record, &error)));
+    fd = session_files_read_image(fixture->files, record.image, &error);
+    if (fd < 0)
+        fail_msg("%s", error.message);
+    (void)close(fd);
+    /* Once it is gone nobody needs the image. */
+    session_files_remove(fixture->files, "a");
+    session_files_scan(fixture->files, count, &found);
+    assert_int_equal(count_files(fixture), 0);
 }
 
 static pid_t fork_or_fail(void)
