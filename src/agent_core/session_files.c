@@ -70,7 +70,9 @@ static bool ends_with(const char *name, const char *suffix)
 /* Makes `path` and what is missing above it. */
 static int make_folders(char *path)
 {
-    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+    /* Not the root's own. */
+    char *names = path + strspn(path, "/");
+    for (char *slash = strchr(names, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         int result = mkdir(path, 0700);
         *slash = '/';
@@ -315,6 +317,8 @@ static int copy_image(const struct writer *writer, int image, struct error *erro
             return -1;
         offset = lseek(image, offset + got, SEEK_DATA);
     }
+    if (offset < 0 && errno != ENXIO) /* which says that only a hole is left (lseek(2)) */
+        return error_set_errno(error, ERROR_INTERNAL, errno, "cannot copy a memory image");
     return 0;
 }
 

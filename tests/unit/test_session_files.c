@@ -512,6 +512,32 @@ static void bytes_behind_a_packed_state(void **state)
     assert_false(state_comes_back(session_files_read(fixture->files, "a", &record, &error)));
 }
 
+/* A pipe stands for a disk that fails while it is asked where the data are. */
+static void an_image_that_cannot_be_searched_is_not_taken_for_empty(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = ERROR_NONE;
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_int_equal(session_files_write(fixture->files, &fixture->record, fixture->state, ends[0],
+                                         true, &error),
+                     -1);
+    assert_int_equal(error.kind, ERROR_INTERNAL);
+    assert_int_equal(count_files(fixture), 0);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    save(fixture);
+}
+
+static void a_folder_without_a_name_is_told(void **state)
+{
+    struct error error = ERROR_NONE;
+    (void)state;
+    assert_null(session_files_open("", &error));
+    assert_int_equal(error.kind, ERROR_INTERNAL);
+    assert_non_null(strstr(error.message, "sessions.directory"));
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -530,6 +556,8 @@ int main(void)
         TEST(the_longest_record_comes_back),
         TEST(a_file_of_another_version_is_refused),
         TEST(without_its_image_no_session_is_written),
+        TEST(an_image_that_cannot_be_searched_is_not_taken_for_empty),
+        TEST(a_folder_without_a_name_is_told),
         TEST(a_folder_that_may_not_be_written_is_told),
         TEST(a_folder_that_cannot_be_made_is_told),
         TEST(a_folder_of_another_user_is_not_used),
