@@ -22,7 +22,8 @@
 
 #define MAGIC "SHNSESS1"
 #define MAGIC_SIZE 8
-#define HEAD_MAXIMUM 16384
+/* Of a record all but the interpreter's path is small; of that each byte may take six, "\u0001". */
+#define HEAD_MAXIMUM (6 * SESSION_INTERPRETER_MAXIMUM + 4096)
 #define NAME_SIZE 96
 #define PACKING_LEVEL 1
 #define PIECE ((size_t)128 << 10)
@@ -69,7 +70,9 @@ static bool ends_with(const char *name, const char *suffix)
 /* Makes `path` and what is missing above it. */
 static int make_folders(char *path)
 {
-    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+    /* Not the root's own. */
+    char *names = path + strspn(path, "/");
+    for (char *slash = strchr(names, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         int result = mkdir(path, 0700);
         *slash = '/';
@@ -314,6 +317,8 @@ static int copy_image(const struct writer *writer, int image, struct error *erro
             return -1;
         offset = lseek(image, offset + got, SEEK_DATA);
     }
+    if (offset < 0 && errno != ENXIO) /* which says that only a hole is left (lseek(2)) */
+        return error_set_errno(error, ERROR_INTERNAL, errno, "cannot copy a memory image");
     return 0;
 }
 
@@ -443,6 +448,7 @@ struct scan {
     void (*visit)(void *argument, const struct session_record *record);
     void *argument;
     struct buffer needed; /* names of images, each with its NUL */
+    bool unreadable;      /* there are sessions of which nobody knows what image they need */
 };
 
 static void scan_session(struct scan *scan, const char *name)
@@ -457,24 +463,25 @@ static void scan_session(struct scan *scan, const char *name)
         (void)close(fd);
     if (result != 0) {
         LOG(LOG_WARNING, "a saved session cannot be read", log_text("error", error.message));
+        scan->unreadable = true;
         return;
     }
     session_name(expected, record.id);
     if (strcmp(expected, name) != 0) /* a copy of somebody's */
         return;
     image_name(image, record.image);
-    (void)buffer_append(&scan->needed, image, strlen(image) + 1);
+    if (buffer_append(&scan->needed, image, strlen(image) + 1) != 0)
+        scan->unreadable = true;
     scan->visit(scan->argument, &record);
 }
 
 static bool is_needed(const struct scan *scan, const char *image)
 {
-    const char *end_of_names = scan->needed.data + scan->needed.size;
-    for (const char *name = scan->needed.data; name < end_of_names; name += strlen(name) + 1) {
-        if (strcmp(name, image) == 0)
+    for (size_t at = 0; at < scan->needed.size; at += strlen(scan->needed.data + at) + 1) {
+        if (strcmp(scan->needed.data + at, image) == 0)
             return true;
     }
-    return false;
+    return scan->unreadable;
 }
 
 static void scan_names(struct scan *scan, DIR *directory, bool sessions)

@@ -27,7 +27,9 @@ void session_files_close(struct session_files *files);
 int session_files_folder(const struct session_files *files);
 
 /* Calls `visit` with the record of each saved session. What cannot be read is logged and skipped;
- * leftovers of writers that were cut short, and images that no session needs, are removed. */
+ * leftovers of writers that were cut short, and images that no session needs, are removed. While
+ * there is a session that cannot be read all images stay, as one of them may be its own: it may be
+ * of another version, or readable again when there are descriptors. */
 void session_files_scan(struct session_files *files,
                         void (*visit)(void *argument, const struct session_record *record),
                         void *argument);

@@ -68,7 +68,8 @@ int session_record_from_json(struct session_record *record, const json_t *object
         from_hexadecimal(json_object_get(object, "image"), record->image, sizeof(record->image)) !=
             0 ||
         !json_is_integer(created) || !json_is_integer(used) || !json_is_integer(runs) ||
-        !json_is_integer(size) || json_integer_value(runs) < 0 || json_integer_value(size) < 0)
+        !json_is_integer(size) || json_integer_value(created) < 0 || json_integer_value(used) < 0 ||
+        json_integer_value(runs) < 0 || json_integer_value(size) < 0)
         return -1;
     record->created_ms = json_integer_value(created);
     record->used_ms = json_integer_value(used);

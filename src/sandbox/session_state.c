@@ -67,9 +67,18 @@ static int check_head(const struct session_context *context, const struct sessio
             "be brought back by this one. Delete it and begin anew");
     if (memcmp(head->image, context->image, sizeof(head->image)) != 0 ||
         head->memory_size % WASM_PAGE_SIZE != 0 || head->memory_size < image_size ||
-        head->memory_size > UINT32_MAX || head->host_size > HOST_SIZE_MAX || head->reserved != 0)
+        head->memory_size > UINT32_MAX || head->host_size > HOST_SIZE_MAX ||
+        head->monotonic_ns > INT64_MAX || head->reserved != 0)
         return damaged(error);
     return check_limit(head->memory_size, memory_limit, error);
+}
+
+/* A run that is empty saves nothing: a few packed bytes could hold thousands of millions of them.
+ */
+static bool is_well_formed(const struct session_state_run *run)
+{
+    return run->size > 0 && run->size % SESSION_STATE_UNIT == 0 &&
+           run->offset % SESSION_STATE_UNIT == 0;
 }
 
 static int read_runs(struct state_reader *reader, const struct linear_memory *memory,
@@ -78,8 +87,9 @@ static int read_runs(struct state_reader *reader, const struct linear_memory *me
     uint64_t lowest = 0;
     for (uint32_t i = 0; i < count; i++) {
         struct session_state_run run;
-        if (state_reader_read(reader, &run, sizeof(run)) != 0 || run.offset < lowest ||
-            run.offset > memory->size || run.size > memory->size - run.offset ||
+        if (state_reader_read(reader, &run, sizeof(run)) != 0 || !is_well_formed(&run) ||
+            run.offset < lowest || run.offset > memory->size ||
+            run.size > memory->size - run.offset ||
             state_reader_read(reader, memory->base + run.offset, run.size) != 0)
             return -1;
         lowest = (uint64_t)run.offset + run.size;

@@ -35,7 +35,8 @@ struct session_state_head {
     uint32_t reserved; /* 0 */
 };
 
-/* Offset and size are multiples of SESSION_STATE_UNIT; runs are in ascending order. */
+/* Offset and size are multiples of SESSION_STATE_UNIT and the size is not 0; runs are in ascending
+ * order and do not overlap. */
 struct session_state_run {
     uint32_t offset;
     uint32_t size;

@@ -1,14 +1,16 @@
-/* src/agent_core/session_files.c and src/sandbox/state_reader.c. What a service makes of damaged
- * files and of disks that are full is e2e/test_sessions_saved.py. */
+/* src/agent_core/session_files.c. What a service makes of damaged files and of disks that are full
+ * is e2e/test_sessions_saved.py. */
 #include "agent_core/session_files.h"
 #include "base/log.h"
 #include "sandbox/memory_image.h"
 #include "sandbox/state_reader.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -277,7 +279,7 @@ static void a_scan_finds_sessions_and_tidies_up(void **state)
     int folder = session_files_folder(fixture->files);
     static const char *const left[] = {"x.session.77.part",
                                        "00000000000000000000000000000000.image"};
-    static const char *const kept[] = {"notes.txt", "0.session"};
+    static const char *const kept[] = {"notes.txt", "0.sessions"};
     save(fixture);
     for (size_t i = 0; i < 2; i++) {
         (void)close(openat(folder, left[i], O_WRONLY | O_CREAT, 0600));
@@ -309,54 +311,193 @@ static void a_folder_has_one_owner(void **state)
     assert_non_null(strstr(error.message, "writable by nobody else"));
 }
 
-/* In a process of its own, as the limit cannot be taken back by a plain user. */
-static void what_cannot_be_written_leaves_the_former_one(void **state)
+/* A path in which each byte takes six in JSON. */
+static void the_longest_record_comes_back(void **state)
 {
     struct fixture *fixture = *state;
     struct session_record record;
     struct error error = ERROR_NONE;
+    memset(fixture->record.interpreter, 1, SESSION_INTERPRETER_MAXIMUM);
     save(fixture);
+    int fd = session_files_read(fixture->files, "a", &record, &error);
+    if (fd < 0)
+        fail_msg("%s", error.message);
+    assert_string_equal(record.interpreter, fixture->record.interpreter);
+    assert_true(state_comes_back(fd));
+}
+
+/* Nothing is taken from it: a service that knows its version brings it back. */
+static void a_file_of_another_version_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct session_record record;
+    struct error error = ERROR_NONE;
+    unsigned found = 0;
+    save(fixture);
+    int fd = open(fixture->path, O_WRONLY);
+    assert_int_equal(pwrite(fd, "SHNSESS2", 8, 0), 8);
+    refused(fixture, ERROR_INVALID_REQUEST);
+    session_files_scan(fixture->files, count, &found);
+    assert_int_equal(found, 0);
+    assert_int_equal(pwrite(fd, "SHNSESS1", 8, 0), 8);
+    (void)close(fd);
+    assert_true(state_comes_back(session_files_read(fixture->files, "a", &record, &error)));
+    fd = session_files_read_image(fixture->files, record.image, &error);
+    if (fd < 0)
+        fail_msg("%s", error.message);
+    (void)close(fd);
+    /* Once it is gone nobody needs the image. */
+    session_files_remove(fixture->files, "a");
+    session_files_scan(fixture->files, count, &found);
+    assert_int_equal(count_files(fixture), 0);
+}
+
+static pid_t fork_or_fail(void)
+{
     pid_t pid = fork();
-    if (pid == 0) {
-        const struct rlimit small = {.rlim_cur = 10, .rlim_max = 10};
-        (void)signal(SIGXFSZ, SIG_IGN);
-        (void)setrlimit(RLIMIT_FSIZE, &small);
-        fixture->record.runs = 9;
-        int status = session_files_write(fixture->files, &fixture->record, fixture->state,
-                                         fixture->image, false, &error);
-        _exit(status == -1 && error.kind == ERROR_INTERNAL ? 0 : 1);
-    }
+    assert_true(pid >= 0);
+    return pid;
+}
+
+static void ends_well(pid_t pid)
+{
     int status = 1;
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
-    assert_int_equal(count_files(fixture), 2); /* nothing half written */
+}
+
+/* The former session and its image are there, and nothing else. */
+static void only_the_former_one_is_there(const struct fixture *fixture)
+{
+    struct session_record record;
+    struct error error = ERROR_NONE;
+    assert_int_equal(count_files(fixture), 2);
     assert_true(state_comes_back(session_files_read(fixture->files, "a", &record, &error)));
     assert_int_equal(record.runs, 0);
 }
 
-/* ---- the reader ---- */
-
-static void a_state_that_is_not_packed(void **state)
+/* In a process of its own, as the limit cannot be taken back by a plain user. It is met at each
+ * place of the file. */
+static void what_cannot_be_written_leaves_the_former_one(void **state)
 {
     struct fixture *fixture = *state;
-    char byte;
-    assert_true(state_comes_back(dup(fixture->state)));
-    struct state_reader *reader = state_reader_new(fixture->state, 0);
-    assert_false(state_reader_at_end(reader)); /* nothing was read yet */
-    for (size_t i = 0; i < sizeof(STATE); i++)
-        assert_int_equal(state_reader_read(reader, &byte, 1), 0);
-    assert_true(state_reader_at_end(reader));
-    assert_int_equal(state_reader_read(reader, &byte, 1), -1);
-    state_reader_free(reader);
+    struct stat whole;
+    save(fixture);
+    assert_int_equal(stat(fixture->path, &whole), 0);
+    for (rlim_t size = 0; size < (rlim_t)whole.st_size; size += 7) {
+        pid_t pid = fork_or_fail();
+        if (pid == 0) {
+            const struct rlimit small = {.rlim_cur = size, .rlim_max = size};
+            struct error error = ERROR_NONE;
+            (void)signal(SIGXFSZ, SIG_IGN);
+            (void)setrlimit(RLIMIT_FSIZE, &small);
+            fixture->record.runs = 9;
+            int status = session_files_write(fixture->files, &fixture->record, fixture->state,
+                                             fixture->image, false, &error);
+            _exit(status == -1 && error.kind == ERROR_INTERNAL ? 0 : 1);
+        }
+        ends_well(pid);
+        only_the_former_one_is_there(fixture);
+    }
 }
 
-static void more_than_there_is(void **state)
+/* The same of an image, without which there is to be no session either. */
+static void without_its_image_no_session_is_written(void **state)
 {
     struct fixture *fixture = *state;
-    char bytes[sizeof(STATE) + 1];
-    struct state_reader *reader = state_reader_new(fixture->state, 0);
-    assert_int_equal(state_reader_read(reader, bytes, sizeof(bytes)), -1);
-    state_reader_free(reader);
+    pid_t pid = fork_or_fail();
+    if (pid == 0) {
+        const struct rlimit small = {.rlim_cur = 4096, .rlim_max = 4096};
+        struct error error = ERROR_NONE;
+        (void)signal(SIGXFSZ, SIG_IGN);
+        (void)setrlimit(RLIMIT_FSIZE, &small);
+        int status = session_files_write(fixture->files, &fixture->record, fixture->state,
+                                         fixture->image, false, &error);
+        _exit(status == -1 && error.kind == ERROR_INTERNAL ? 0 : 1);
+    }
+    ends_well(pid);
+    assert_int_equal(count_files(fixture), 0);
+}
+
+/* Root is allowed everything: it becomes somebody else. */
+static void become_a_plain_user(void)
+{
+    if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
+        _exit(2);
+}
+
+static void a_folder_that_may_not_be_written_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+    save(fixture);
+    assert_int_equal(chmod(fixture->folder, 0500), 0);
+    pid_t pid = fork_or_fail();
+    if (pid == 0) {
+        struct error error = ERROR_NONE;
+        become_a_plain_user();
+        fixture->record.runs = 9;
+        int status = session_files_write(fixture->files, &fixture->record, fixture->state,
+                                         fixture->image, true, &error);
+        _exit(status == -1 && error.kind == ERROR_INTERNAL &&
+                      strstr(error.message, strerror(EACCES)) != NULL
+                  ? 0
+                  : 1);
+    }
+    ends_well(pid);
+    assert_int_equal(chmod(fixture->folder, 0700), 0);
+    only_the_former_one_is_there(fixture);
+}
+
+static void a_folder_that_cannot_be_made_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/not/there", fixture->folder);
+    assert_int_equal(chmod(fixture->folder, 0500), 0);
+    pid_t pid = fork_or_fail();
+    if (pid == 0) {
+        struct error error = ERROR_NONE;
+        become_a_plain_user();
+        const struct session_files *files = session_files_open(path, &error);
+        _exit(files == NULL && error.kind == ERROR_INTERNAL &&
+                      strstr(error.message, "sessions.directory") != NULL
+                  ? 0
+                  : 1);
+    }
+    ends_well(pid);
+    assert_int_equal(chmod(fixture->folder, 0700), 0);
+    /* Where it may be, it is made with all that is missing above it. */
+    struct error error = ERROR_NONE;
+    struct stat status;
+    struct session_files *files = session_files_open(path, &error);
+    assert_non_null(files);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0700);
+    session_files_close(files);
+}
+
+/* As root: a folder that somebody else could change. */
+static void a_folder_of_another_user_is_not_used(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = ERROR_NONE;
+    if (geteuid() != 0)
+        skip();
+    session_files_close(fixture->files);
+    assert_int_equal(chown(fixture->folder, 65534, 65534), 0);
+    fixture->files = session_files_open(fixture->folder, &error);
+    assert_null(fixture->files);
+    assert_non_null(strstr(error.message, "must belong to this user"));
+}
+
+static void a_file_in_the_place_of_the_folder_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = ERROR_NONE;
+    save(fixture);
+    assert_null(session_files_open(fixture->path, &error));
+    assert_int_equal(error.kind, ERROR_INTERNAL);
+    assert_non_null(strstr(error.message, "sessions.directory"));
 }
 
 static void bytes_behind_a_packed_state(void **state)
@@ -371,17 +512,57 @@ static void bytes_behind_a_packed_state(void **state)
     assert_false(state_comes_back(session_files_read(fixture->files, "a", &record, &error)));
 }
 
+/* A pipe stands for a disk that fails while it is asked where the data are. */
+static void an_image_that_cannot_be_searched_is_not_taken_for_empty(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = ERROR_NONE;
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_int_equal(session_files_write(fixture->files, &fixture->record, fixture->state, ends[0],
+                                         true, &error),
+                     -1);
+    assert_int_equal(error.kind, ERROR_INTERNAL);
+    assert_int_equal(count_files(fixture), 0);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    save(fixture);
+}
+
+static void a_folder_without_a_name_is_told(void **state)
+{
+    struct error error = ERROR_NONE;
+    (void)state;
+    assert_null(session_files_open("", &error));
+    assert_int_equal(error.kind, ERROR_INTERNAL);
+    assert_non_null(strstr(error.message, "sessions.directory"));
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_session_comes_back),        TEST(a_packed_state_is_not_packed_again),
-        TEST(a_damaged_file_is_noticed),   TEST(what_is_no_session_is_refused),
-        TEST(a_damaged_image_is_refused),  TEST(a_scan_finds_sessions_and_tidies_up),
-        TEST(a_folder_has_one_owner),      TEST(what_cannot_be_written_leaves_the_former_one),
-        TEST(a_state_that_is_not_packed),  TEST(more_than_there_is),
+        TEST(a_session_comes_back),
+        TEST(a_packed_state_is_not_packed_again),
+        TEST(a_damaged_file_is_noticed),
+        TEST(what_is_no_session_is_refused),
+        TEST(a_damaged_image_is_refused),
+        TEST(a_scan_finds_sessions_and_tidies_up),
+        TEST(a_folder_has_one_owner),
+        TEST(what_cannot_be_written_leaves_the_former_one),
+
         TEST(bytes_behind_a_packed_state),
+        TEST(the_longest_record_comes_back),
+        TEST(a_file_of_another_version_is_refused),
+        TEST(without_its_image_no_session_is_written),
+        TEST(an_image_that_cannot_be_searched_is_not_taken_for_empty),
+        TEST(a_folder_without_a_name_is_told),
+        TEST(a_folder_that_may_not_be_written_is_told),
+        TEST(a_folder_that_cannot_be_made_is_told),
+        TEST(a_folder_of_another_user_is_not_used),
+        TEST(a_file_in_the_place_of_the_folder_is_told),
+
     };
     return cmocka_run_group_tests_name("session_files", tests, NULL, NULL);
 }
