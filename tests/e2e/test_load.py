@@ -11,7 +11,9 @@ LOAD_SECONDS, LOAD_CLIENTS and LEAK_RUNS make it longer: in full it is 60, 200 a
 """
 import collections
 import contextlib
+import functools
 import http.client
+import itertools
 import json
 import os
 import random
@@ -22,9 +24,7 @@ import sys
 import threading
 import time
 
-import pytest
-
-from agent_core_service import AgentCore, state_of
+from agent_core_service import AgentCore, result_of, state_of
 from services import wait_for
 
 SECONDS = float(os.environ.get("LOAD_SECONDS", "6"))
@@ -247,48 +247,151 @@ def memory_of(pid):
         return next(int(line.split()[1]) << 10 for line in file if line.startswith("VmRSS:"))
 
 
-@pytest.fixture
-def one_zygote(tmp_path):
-    with AgentCore(tmp_path, SHANNON_SANDBOX_ZYGOTE_MAX_RUNS=0) as core:
-        yield core
+SLEEP = "import time; time.sleep(60)"
+# The first ones take about a millisecond each; the others are few.
+SHORT_RUNS = [
+    ({"code": "print(1)"}, "ok"), ({"code": "1 / 0"}, "python_error"),
+    ({"code": "open('a', 'w').write('x' * 1000)"}, "ok"), ({"code": "x = bytes(10 << 20)"}, "ok"),
+    ({"code": "print('x' * 100000)"}, "ok"), ({"code": "print(open('a').read())", "files": {"a": "given" * 1000}}, "ok"),
+]
+OTHER_RUNS = [
+    ({"code": "import os; os.abort()"}, "trap"), ({"code": "import json, sqlite3"}, "ok"),
+    ({"code": "while True: pass", "timeout_ms": 20}, "timeout"), ({"code": SLEEP, "timeout_ms": 20}, "timeout"),
+    ({"code": "x = bytes(100 << 20)", "memory_limit_bytes": 32 * MEBIBYTE}, "memory_limit"),
+]
 
 
-def test_nothing_is_left_after_many_runs(one_zygote, tmp_path):
-    core = one_zygote
-    zygote = core.zygote()
-    programs = [
-        {"code": "print(1)"}, {"code": "1 / 0"}, {"code": "open('a', 'w').write('x' * 1000)"}, {"code": "x = bytes(10 << 20)"},
-        {"code": "import os; os.abort()"}, {"code": "print('x' * 100000)"}, {"code": "while True: pass", "timeout_ms": 20},
-        {"code": "x = bytes(100 << 20)", "memory_limit_bytes": 32 * MEBIBYTE}, {"code": "import json, sqlite3"},
-        {"code": "print(open('a').read())", "files": {"a": "given" * 1000}},
-    ]
-    connection = http.client.HTTPConnection("127.0.0.1", core.port, timeout=60)
+class Runs:
+    """Runs of all kinds, one after the other, and how many of each there were."""
 
-    def runs(count):
-        for i in range(count):
-            # Those that take long are few.
-            fields = programs[i % len(programs)] if i % 100 < 20 else programs[i % 6]
-            connection.request("POST", "/v1/execute", json.dumps(fields))
-            assert connection.getresponse().read()
+    def __init__(self, core):
+        self.core = core
+        self.connection = http.client.HTTPConnection("127.0.0.1", core.port, timeout=60)
+        self.counts = collections.Counter()
+        self.number = 0  # of a run, whatever its kind
+        self.sessions = 0
+        self.others = itertools.cycle([
+            *(functools.partial(self.plain, *each) for each in OTHER_RUNS), self.session_used, self.deleted, self.deleted_stream,
+            self.session_copied, self.client_gone, self.client_gone_stream, self.session_saved, self.session_failing,
+            self.session_deleted])
 
-    def descriptors(pid):
-        return len(os.listdir(f"/proc/{pid}/fd"))
+    def __call__(self, count):
+        until = self.number + count
+        while self.number < until:
+            self.plain(*SHORT_RUNS[self.number % len(SHORT_RUNS)])
+            if self.number % 8 == 0:
+                next(self.others)()
+        self.connection.close()
 
-    def state():
-        return {"of the zygote": descriptors(zygote), "files": sorted(str(path) for path in tmp_path.rglob("*"))}
+    def plain(self, fields, status, kind=None):
+        self.connection.request("POST", "/v1/execute", json.dumps(fields))
+        answer = json.loads(self.connection.getresponse().read())
+        assert answer["status"] == status, answer
+        self.count(kind or status)
+        return answer
 
-    runs(200)
-    connection.close()
-    # It counts processes, zombies and the service's descriptors.
-    with core.nothing_stays_behind():
-        before = state()
-        memory = {pid: memory_of(pid) for pid in (core.process.pid, zygote)}
-        runs(LEAK_RUNS)
+    def count(self, kind):
+        self.number += 1
+        self.counts[kind] += 1
+
+    def begin(self, kind, **more):
+        self.count(kind)
+        connection = self.core.begin(SLEEP, X_Request_Id=f"run-{self.number}", **more)
+        self.core.wait_executions("running", 1)
+        return connection
+
+    def deleted(self, **more):
+        connection = self.begin("deleted", **more)
+        assert self.core.call("DELETE", f"/v1/executions/run-{self.number}").status == 202
+        assert b'"killed"' in connection.getresponse().read()
         connection.close()
-    assert state() == before
-    assert core.zygote() == zygote
-    grown = {pid: memory_of(pid) - size for pid, size in memory.items()}
-    print(f"{LEAK_RUNS} runs: resident memory of the service {memory[core.process.pid] >> 10} KiB and "
-          f"{grown[core.process.pid] >> 10:+} KiB, of the zygote {memory[zygote] >> 10} KiB and {grown[zygote] >> 10:+} KiB",
-          file=sys.stderr)
-    assert max(grown.values()) < 2 * MEBIBYTE
+
+    def deleted_stream(self):
+        self.deleted(Accept="text/event-stream")
+
+    def client_gone(self, **more):
+        self.begin("client gone", **more).close()
+        self.core.wait_executions("running", 0)
+
+    def client_gone_stream(self):
+        connection = self.begin("client gone", Accept="text/event-stream")
+        response = connection.getresponse()
+        assert response.readline() == b"event: started\n"
+        # Only both of them hold the socket.
+        response.close()
+        connection.close()
+        self.core.wait_executions("running", 0)
+
+    def session(self):
+        self.sessions += 1
+        session = self.core.session(f"session-{self.sessions}")
+        session.do("x = 1")
+        self.count("session")
+        return session
+
+    def session_used(self):
+        session = self.session()
+        for i in range(3):
+            assert session.value(f"x += 1\nopen('file', 'a').write('x' * 1000)\nx") == i + 2
+            self.count("session")
+        session.delete()
+
+    def session_copied(self):
+        session = self.session()
+        copy = session.fork()
+        session.delete()
+        assert copy.value("x") == 1
+        self.count("session")
+        copy.delete()
+
+    def session_saved(self):
+        session = self.session()
+        session.wait_state("saved")
+        assert session.value("x") == 1
+        self.count("session")
+        session.delete()
+
+    def session_failing(self):
+        session = self.session()
+        for fields, status in (({"code": "1 / 0"}, "python_error"), ({"code": SLEEP, "timeout_ms": 20}, "timeout"),
+                               ({"code": "import os; os.abort()"}, "trap")):
+            self.plain({**fields, "session_id": session.id}, status, "session")
+        self.client_gone(session_id=session.id)
+        self.deleted(session_id=session.id)
+        assert session.value("x") == 1
+        self.count("session")
+        session.delete()
+
+    def session_deleted(self):
+        """While it runs."""
+        session = self.session()
+        connection = self.begin("session", session_id=session.id)
+        session.delete()
+        assert result_of(connection)["status"] == "killed"
+
+
+def test_nothing_is_left_after_many_runs(tmp_path):
+    with AgentCore(tmp_path, SHANNON_SANDBOX_ZYGOTE_MAX_RUNS=0, SHANNON_SESSIONS_IDLE_MS=50) as core:
+        zygote = core.zygote()
+        runs = Runs(core)
+
+        def state():
+            return {"descriptors of the zygote": len(os.listdir(f"/proc/{zygote}/fd")),
+                    "files": sorted(str(path) for path in tmp_path.rglob("*"))}
+
+        # Each kind is known before anything is counted.
+        runs(300)
+        runs.counts.clear()
+        began = time.monotonic()
+        # It counts processes, zombies, files of sessions and the service's descriptors.
+        with core.nothing_stays_behind():
+            before = state()
+            memory = {pid: memory_of(pid) for pid in (core.process.pid, zygote)}
+            runs(LEAK_RUNS)
+        assert state() == before
+        assert core.zygote() == zygote
+        grown = {pid: memory_of(pid) - size for pid, size in memory.items()}
+        print(f"{sum(runs.counts.values())} runs in {time.monotonic() - began:.0f} s: {dict(runs.counts)}; resident memory of the "
+              f"service {memory[core.process.pid] >> 10} KiB and {grown[core.process.pid] >> 10:+} KiB, of the zygote "
+              f"{memory[zygote] >> 10} KiB and {grown[zygote] >> 10:+} KiB", file=sys.stderr)
+        assert max(grown.values()) < 2 * MEBIBYTE
