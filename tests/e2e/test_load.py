@@ -4,26 +4,27 @@ What is promised: every request gets exactly one answer, of the kind that its pr
 - "busy" (429) with Retry-After is an answer: the request may be sent again;
 - a run whose process is killed from outside answers "killed", no other run does;
 - while the service is restarted, a request may find nobody listening, be cut off before the first byte of its answer, or
-  be answered that the service is stopping (503) or that the run was ended ("killed"). It may be sent again. Half an answer
-  or somebody else's is never given.
+  be answered that the service is stopping (503) or that the run was ended ("killed"). It may be sent again, and how often
+  that was is counted. Half an answer, a second one or somebody else's is never given.
 
 LOAD_SECONDS, LOAD_CLIENTS and LEAK_RUNS make it longer: in full it is 60, 200 and 10000.
 """
 import collections
 import contextlib
+import functools
 import http.client
+import itertools
 import json
 import os
 import random
+import select
 import signal
 import statistics
 import sys
 import threading
 import time
 
-import pytest
-
-from agent_core_service import AgentCore, state_of
+from agent_core_service import AgentCore, result_of, state_of
 from services import wait_for
 
 SECONDS = float(os.environ.get("LOAD_SECONDS", "6"))
@@ -52,7 +53,10 @@ class Load:
         self.restarting = False
         self.generation = 0  # of the service
         self.answers = collections.Counter()  # (generation, status)
+        self.refused = 0  # connections that nobody accepted
         self.cut = 0  # requests that ended without any answer
+        self.asked = collections.Counter()  # requests that a client wants to be done, by client
+        self.served = collections.Counter()  # those that are
         self.wrong = []
         self.durations = []
         self.threads = [threading.Thread(target=self.work, args=(i,)) for i in range(CLIENTS)]
@@ -79,14 +83,27 @@ class Load:
         while not self.ending:
             (chosen,) = choose.choices(PROGRAMS, [each[0] for each in PROGRAMS])
             number += 1
+            self.asked[client] += 1
             done = False
+            # Only a service that has failed keeps a client from its answer.
             while not done and not (self.ending and connection is None):
                 if connection is None:
                     connection = self.connect()
                 if connection is not None:
                     connection, done = self.request(connection, f"{client}-{number}", *chosen[1:])
+            self.served[client] += done
         if connection is not None:
-            connection.close()
+            self.close(connection)
+
+    def close(self, connection):
+        """Nothing may have come that was not asked for; the end of the connection may."""
+        ready, _, _ = select.select([connection.sock], [], [], 0)
+        if ready:
+            with contextlib.suppress(ConnectionResetError):
+                more = connection.sock.recv(1000)
+                if more:
+                    self.note_wrong("a second answer", more)
+        connection.close()
 
     def connect(self):
         """A connection, or None when nobody listens, which may be during a restart only."""
@@ -97,6 +114,8 @@ class Load:
         except OSError as error:
             if not (restarting or self.restarting):
                 self.note_wrong("connect", repr(error))
+            with self.lock:
+                self.refused += 1
             time.sleep(0.01)
             return None
         connection.generation = self.generation
@@ -164,7 +183,8 @@ def ended(core):
 
 
 def test_each_request_has_one_answer_whatever_is_killed(tmp_path):
-    first = AgentCore(tmp_path)
+    # It has another zygote only where one was killed.
+    first = AgentCore(tmp_path, SHANNON_SANDBOX_ZYGOTE_MAX_RUNS=0)
     with contextlib.ExitStack() as services:
         services.enter_context(first)
         load = Load(first.port)
@@ -175,18 +195,24 @@ def test_each_request_has_one_answer_whatever_is_killed(tmp_path):
             def until(part):
                 wait_for(lambda: time.monotonic() - began > part * SECONDS, SECONDS + 60, "the time")
 
-            # A process that runs or waits, a few times.
-            for part in (0.1, 0.15, 0.2, 0.25):
-                until(part)
+            # A process that runs or waits, a few times, until one of them was in a run.
+            until(0.1)
+            while killed_children < 4 or (load.count("killed") == 0 and killed_children < 100):
                 guests = first.guests()
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(random.choice(guests), signal.SIGKILL)
-                killed_children += 1
+                if guests:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(random.choice(guests), signal.SIGKILL)
+                    killed_children += 1
+                until(0.1 + 0.02 * min(killed_children, 10))
             for part in (0.35, 0.5):
                 until(part)
+                former = first.zygote()
                 first.kill_zygote()
+                first.wait_zygote(former)
             until(0.6)
-            assert load.count("killed") <= killed_children, "only whose process was killed"
+            assert first.metric("shannon_zygote_starts_total") == 3
+            killed_runs = load.count("killed")
+            assert 1 <= killed_runs <= killed_children, "only whose process was killed"
             load.restarting = True
             first.stop()
             load.generation += 1
@@ -197,6 +223,7 @@ def test_each_request_has_one_answer_whatever_is_killed(tmp_path):
         finally:
             load.end()
         assert load.wrong == []
+        assert load.served == load.asked and len(load.asked) == CLIENTS
         answers = {status: load.answers[(1, status)] for status in ended(second)}
         # Those that came before the service was ready were told so, or waited.
         assert ended(second) == answers
@@ -207,8 +234,11 @@ def test_each_request_has_one_answer_whatever_is_killed(tmp_path):
         wait_for(lambda: second.metric("shannon_guest_processes_dying") == 0, 20, "the end of all processes")
         assert not [pid for pid in second.children() if state_of(pid) == "Z"]
     durations = sorted(load.durations)
-    print(f"{CLIENTS} clients, {SECONDS:g} s: {dict(sorted(collections.Counter(k for _, k in load.answers.elements()).items()))}, "
-          f"{load.cut} cut off at the restart; ok: median {statistics.median(durations) * 1000:.1f} ms, "
+    kinds = dict(sorted(collections.Counter(kind for _, kind in load.answers.elements()).items()))
+    print(f"{CLIENTS} clients, {SECONDS:g} s: {kinds}, "
+          f"{sum(load.served.values())} requests served, {min(load.served.values())} to {max(load.served.values())} a client; "
+          f"{killed_runs} runs of {killed_children} killed processes were told so; "
+          f"at the restart {load.refused} connections refused and {load.cut} requests cut off; ok: median {statistics.median(durations) * 1000:.1f} ms, "
           f"p99 {durations[len(durations) * 99 // 100] * 1000:.1f} ms, longest {durations[-1] * 1000:.0f} ms", file=sys.stderr)
 
 
@@ -217,48 +247,151 @@ def memory_of(pid):
         return next(int(line.split()[1]) << 10 for line in file if line.startswith("VmRSS:"))
 
 
-@pytest.fixture
-def one_zygote(tmp_path):
-    with AgentCore(tmp_path, SHANNON_SANDBOX_ZYGOTE_MAX_RUNS=0) as core:
-        yield core
+SLEEP = "import time; time.sleep(60)"
+# The first ones take about a millisecond each; the others are few.
+SHORT_RUNS = [
+    ({"code": "print(1)"}, "ok"), ({"code": "1 / 0"}, "python_error"),
+    ({"code": "open('a', 'w').write('x' * 1000)"}, "ok"), ({"code": "x = bytes(10 << 20)"}, "ok"),
+    ({"code": "print('x' * 100000)"}, "ok"), ({"code": "print(open('a').read())", "files": {"a": "given" * 1000}}, "ok"),
+]
+OTHER_RUNS = [
+    ({"code": "import os; os.abort()"}, "trap"), ({"code": "import json, sqlite3"}, "ok"),
+    ({"code": "while True: pass", "timeout_ms": 20}, "timeout"), ({"code": SLEEP, "timeout_ms": 20}, "timeout"),
+    ({"code": "x = bytes(100 << 20)", "memory_limit_bytes": 32 * MEBIBYTE}, "memory_limit"),
+]
 
 
-def test_nothing_is_left_after_many_runs(one_zygote, tmp_path):
-    core = one_zygote
-    zygote = core.zygote()
-    programs = [
-        {"code": "print(1)"}, {"code": "1 / 0"}, {"code": "open('a', 'w').write('x' * 1000)"}, {"code": "x = bytes(10 << 20)"},
-        {"code": "import os; os.abort()"}, {"code": "print('x' * 100000)"}, {"code": "while True: pass", "timeout_ms": 20},
-        {"code": "x = bytes(100 << 20)", "memory_limit_bytes": 32 * MEBIBYTE}, {"code": "import json, sqlite3"},
-        {"code": "print(open('a').read())", "files": {"a": "given" * 1000}},
-    ]
-    connection = http.client.HTTPConnection("127.0.0.1", core.port, timeout=60)
+class Runs:
+    """Runs of all kinds, one after the other, and how many of each there were."""
 
-    def runs(count):
-        for i in range(count):
-            # Those that take long are few.
-            fields = programs[i % len(programs)] if i % 100 < 20 else programs[i % 6]
-            connection.request("POST", "/v1/execute", json.dumps(fields))
-            assert connection.getresponse().read()
+    def __init__(self, core):
+        self.core = core
+        self.connection = http.client.HTTPConnection("127.0.0.1", core.port, timeout=60)
+        self.counts = collections.Counter()
+        self.number = 0  # of a run, whatever its kind
+        self.sessions = 0
+        self.others = itertools.cycle([
+            *(functools.partial(self.plain, *each) for each in OTHER_RUNS), self.session_used, self.deleted, self.deleted_stream,
+            self.session_copied, self.client_gone, self.client_gone_stream, self.session_saved, self.session_failing,
+            self.session_deleted])
 
-    def descriptors(pid):
-        return len(os.listdir(f"/proc/{pid}/fd"))
+    def __call__(self, count):
+        until = self.number + count
+        while self.number < until:
+            self.plain(*SHORT_RUNS[self.number % len(SHORT_RUNS)])
+            if self.number % 8 == 0:
+                next(self.others)()
+        self.connection.close()
 
-    def state():
-        return {"of the zygote": descriptors(zygote), "files": sorted(str(path) for path in tmp_path.rglob("*"))}
+    def plain(self, fields, status, kind=None):
+        self.connection.request("POST", "/v1/execute", json.dumps(fields))
+        answer = json.loads(self.connection.getresponse().read())
+        assert answer["status"] == status, answer
+        self.count(kind or status)
+        return answer
 
-    runs(200)
-    connection.close()
-    # It counts processes, zombies and the service's descriptors.
-    with core.nothing_stays_behind():
-        before = state()
-        memory = {pid: memory_of(pid) for pid in (core.process.pid, zygote)}
-        runs(LEAK_RUNS)
+    def count(self, kind):
+        self.number += 1
+        self.counts[kind] += 1
+
+    def begin(self, kind, **more):
+        self.count(kind)
+        connection = self.core.begin(SLEEP, X_Request_Id=f"run-{self.number}", **more)
+        self.core.wait_executions("running", 1)
+        return connection
+
+    def deleted(self, **more):
+        connection = self.begin("deleted", **more)
+        assert self.core.call("DELETE", f"/v1/executions/run-{self.number}").status == 202
+        assert b'"killed"' in connection.getresponse().read()
         connection.close()
-    assert state() == before
-    assert core.zygote() == zygote
-    grown = {pid: memory_of(pid) - size for pid, size in memory.items()}
-    print(f"{LEAK_RUNS} runs: resident memory of the service {memory[core.process.pid] >> 10} KiB and "
-          f"{grown[core.process.pid] >> 10:+} KiB, of the zygote {memory[zygote] >> 10} KiB and {grown[zygote] >> 10:+} KiB",
-          file=sys.stderr)
-    assert max(grown.values()) < 2 * MEBIBYTE
+
+    def deleted_stream(self):
+        self.deleted(Accept="text/event-stream")
+
+    def client_gone(self, **more):
+        self.begin("client gone", **more).close()
+        self.core.wait_executions("running", 0)
+
+    def client_gone_stream(self):
+        connection = self.begin("client gone", Accept="text/event-stream")
+        response = connection.getresponse()
+        assert response.readline() == b"event: started\n"
+        # Only both of them hold the socket.
+        response.close()
+        connection.close()
+        self.core.wait_executions("running", 0)
+
+    def session(self):
+        self.sessions += 1
+        session = self.core.session(f"session-{self.sessions}")
+        session.do("x = 1")
+        self.count("session")
+        return session
+
+    def session_used(self):
+        session = self.session()
+        for i in range(3):
+            assert session.value(f"x += 1\nopen('file', 'a').write('x' * 1000)\nx") == i + 2
+            self.count("session")
+        session.delete()
+
+    def session_copied(self):
+        session = self.session()
+        copy = session.fork()
+        session.delete()
+        assert copy.value("x") == 1
+        self.count("session")
+        copy.delete()
+
+    def session_saved(self):
+        session = self.session()
+        session.wait_state("saved")
+        assert session.value("x") == 1
+        self.count("session")
+        session.delete()
+
+    def session_failing(self):
+        session = self.session()
+        for fields, status in (({"code": "1 / 0"}, "python_error"), ({"code": SLEEP, "timeout_ms": 20}, "timeout"),
+                               ({"code": "import os; os.abort()"}, "trap")):
+            self.plain({**fields, "session_id": session.id}, status, "session")
+        self.client_gone(session_id=session.id)
+        self.deleted(session_id=session.id)
+        assert session.value("x") == 1
+        self.count("session")
+        session.delete()
+
+    def session_deleted(self):
+        """While it runs."""
+        session = self.session()
+        connection = self.begin("session", session_id=session.id)
+        session.delete()
+        assert result_of(connection)["status"] == "killed"
+
+
+def test_nothing_is_left_after_many_runs(tmp_path):
+    with AgentCore(tmp_path, SHANNON_SANDBOX_ZYGOTE_MAX_RUNS=0, SHANNON_SESSIONS_IDLE_MS=50) as core:
+        zygote = core.zygote()
+        runs = Runs(core)
+
+        def state():
+            return {"descriptors of the zygote": len(os.listdir(f"/proc/{zygote}/fd")),
+                    "files": sorted(str(path) for path in tmp_path.rglob("*"))}
+
+        # Each kind is known before anything is counted.
+        runs(300)
+        runs.counts.clear()
+        began = time.monotonic()
+        # It counts processes, zombies, files of sessions and the service's descriptors.
+        with core.nothing_stays_behind():
+            before = state()
+            memory = {pid: memory_of(pid) for pid in (core.process.pid, zygote)}
+            runs(LEAK_RUNS)
+        assert state() == before
+        assert core.zygote() == zygote
+        grown = {pid: memory_of(pid) - size for pid, size in memory.items()}
+        print(f"{sum(runs.counts.values())} runs in {time.monotonic() - began:.0f} s: {dict(runs.counts)}; resident memory of the "
+              f"service {memory[core.process.pid] >> 10} KiB and {grown[core.process.pid] >> 10:+} KiB, of the zygote "
+              f"{memory[zygote] >> 10} KiB and {grown[zygote] >> 10:+} KiB", file=sys.stderr)
+        assert max(grown.values()) < 2 * MEBIBYTE
