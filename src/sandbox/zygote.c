@@ -134,6 +134,13 @@ static void drop_spare(struct spare *spare)
     free(spare);
 }
 
+/* Whatever keeps spares from being made keeps the next ones too: none is tried until an execution
+ * needs one, which is told. */
+static void give_up_spares(struct zygote *zygote)
+{
+    zygote->spares_wanted = 0;
+}
+
 /* A spare that has something to say could not begin: it says why, which is the same for all. */
 static void on_spare_frame(void *argument, enum guest_channel_kind kind, const uint8_t *bytes,
                            size_t size)
@@ -150,7 +157,7 @@ static void on_spare_frame(void *argument, enum guest_channel_kind kind, const u
                   (int)report.records_size, (const char *)report.records);
     LOG(LOG_ERROR, "a guest process could not be made", log_text("error", error.message));
     drop_spare(spare);
-    zygote->spares_wanted = 0; /* the next execution is told */
+    give_up_spares(zygote);
 }
 
 static void on_spare_closed(void *argument)
@@ -160,6 +167,9 @@ static void on_spare_closed(void *argument)
     LOG(LOG_WARNING, "a waiting guest process ended",
         log_number("pid", guest_child_pid(spare->child)));
     drop_spare(spare);
+    /* If they end whenever they are made, there is an end to making them. */
+    if (zygote->spares_wanted > 0)
+        zygote->spares_wanted--;
     refill(zygote);
 }
 
@@ -243,6 +253,10 @@ static void on_idle(evutil_socket_t fd, short what, void *argument)
         return;
     (void)ask_for_forks(zygote, there + IDLE_FORKS < wanted ? there + IDLE_FORKS : wanted, false,
                         &error);
+    if (error.kind != ERROR_OK) {
+        LOG(LOG_ERROR, "no process can be asked for", log_text("error", error.message));
+        give_up_spares(zygote);
+    }
     fill_up_later(zygote);
 }
 
@@ -457,6 +471,7 @@ static void on_forked(void *argument, void *fork_argument, struct guest_child *c
     struct execution *execution = take_waiter(zygote);
     if (child == NULL) {
         LOG(LOG_ERROR, "the zygote could not fork", log_text("error", error->message));
+        give_up_spares(zygote);
         if (execution != NULL)
             execution_refused(execution, error);
         return;
@@ -633,12 +648,13 @@ struct zygote *zygote_start(struct event_base *loop, const struct zygote_options
 
 /* ---- the public rest ---- */
 
-/* One that comes when fewer are there than should be was not foreseen: then there shall be more. */
+/* One that comes when fewer are there than should be was not foreseen: then there shall be more. So
+ * there shall when they were given up, as what kept them from being made may be over. */
 static void note_demand(struct zygote *zygote)
 {
     if (zygote->spare_count < zygote->spares_least)
         zygote->spares_least = zygote->spare_count;
-    if (zygote->spare_count < spares_lowest(zygote) &&
+    if ((zygote->spares_wanted == 0 || zygote->spare_count < spares_lowest(zygote)) &&
         zygote->spares_wanted < zygote->options.spares_maximum)
         zygote->spares_wanted++;
 }

@@ -74,7 +74,7 @@ def test_a_program_may_tidy_up_at_its_time_limit(execute):
 def test_one_that_goes_on_is_killed_200_ms_later(execute, code):
     answer = execute(code, timeout_ms=200)
     assert (answer["status"], answer["exit_code"], answer["stdout"]) == ("timeout", 124, "caught\n")
-    assert 390 <= answer["usage"]["wall_ms"] < 2000  # the service's clock is coarse
+    assert 400 <= answer["usage"]["wall_ms"] < 2000
 
 
 def test_what_was_written_before_the_end_is_not_lost(core):

@@ -2,8 +2,13 @@
 process or whose zygote is not as it should be."""
 import concurrent.futures
 import contextlib
+import http.client
+import json
 import os
+import re
+import resource
 import signal
+import time
 
 import pytest
 
@@ -108,6 +113,49 @@ def test_it_goes_to_another_once_only(core):
     assert (answer["status"], answer["exit_code"], answer["stdout"]) == ("killed", 137, "")
     assert core.metric('shannon_executions_total{status="killed"}') == killed + 1
     assert core.execute("print('next')")["stdout"] == "next\n"
+
+
+@contextlib.contextmanager
+def no_new_descriptors(pid):
+    """That process can open nothing more."""
+    limit = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (4, limit[1]))
+    yield
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, limit)
+
+
+def test_a_zygote_that_cannot_fork_is_kept_until_it_can(tmp_path):
+    with AgentCore(tmp_path) as core:
+        wait_spares(core)
+        with no_new_descriptors(core.zygote()):
+            core.kill_guests()
+            answer = core.call("POST", "/v1/execute", {"code": "1"})
+            assert (answer.status, answer.json["error"]["kind"]) == (500, "internal"), answer.text
+            assert "cannot make a process" in answer.json["error"]["message"]
+        assert core.execute("print(1)")["stdout"] == "1\n"
+        wait_spares(core)
+
+
+def test_a_process_that_cannot_be_had_is_not_asked_for_again_and_again(tmp_path):
+    def wakeups():
+        with open(f"/proc/{core.process.pid}/status", encoding="ascii") as status:
+            return int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", status.read(), re.MULTILINE)[1])
+
+    with AgentCore(tmp_path) as core:
+        wait_spares(core)
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", core.port, timeout=60)) as connection:
+            connection.connect()
+            core.call("GET", "/health")  # by now the first one is accepted
+            with no_new_descriptors(core.process.pid):
+                connection.request("POST", "/v1/execute", b'{"code": "print(1)"}', {"Content-Type": "application/json"})
+                assert json.load(connection.getresponse())["stdout"] == "1\n"
+                wait_for(lambda: core.events("no process can be asked for"), 20, "a failure")
+                before = wakeups()
+                time.sleep(1)
+                assert wakeups() - before < 200
+                assert len(core.events("no process can be asked for")) == 1
+        assert core.execute("print(1)")["stdout"] == "1\n"
+        wait_spares(core)
 
 
 def test_after_a_failure_that_nobody_can_explain_there_is_another_zygote(core):

@@ -289,3 +289,38 @@ def raised(answer, *types):
 __all__ = ["INTERPRETER", "MEBIBYTE", "ROOT", "Outcome", "Target", "attempts_program", "descriptor_count",
            "exists_not", "files_below", "orphans", "outcomes", "raised", "refused", "resident_bytes", "status_of",
            "wait_for"]
+
+
+class Services:
+    """Services that several tests use, one after the other, each made when it is first asked for, and again when an
+    attack has ended it."""
+
+    def __init__(self, make_folder):
+        self.make_folder = make_folder
+        self.running = {}
+
+    def get(self, name, **options):
+        service = self.running.get(name)
+        if service is None or service.process.poll() is not None:
+            service = self.running[name] = Target(self.make_folder(name), **options)
+            for _ in range(20):  # so that what it does only once is done
+                service.prove_it_works()
+        return service
+
+    @contextlib.contextmanager
+    def attacked(self, name, internal=False, **options):
+        """The service `name` for one test. One that was harmed is of no use to the next test, which would fail too."""
+        service = self.get(name, **options)
+        try:
+            with service.unharmed(internal):
+                yield service
+        except BaseException:
+            del self.running[name]
+            if service.process.poll() is None:
+                service.kill()
+            raise
+
+    def stop(self):
+        for service in self.running.values():
+            if service.process.poll() is None:
+                service.stop()

@@ -1,51 +1,15 @@
 """For all security tests."""
-import contextlib
 import signal
 
 import pytest
 
 import native
-from attack_support import Target
+from attack_support import Services
 
 # A shell that starts a job in the background has it ignore these, and so would every program started here.
 for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, signal.SIG_DFL)
-
-
-class Services:
-    """Services that several tests use, one after the other, each made when it is first asked for, and again when an
-    attack has ended it."""
-
-    def __init__(self, make_folder):
-        self.make_folder = make_folder
-        self.running = {}
-
-    def get(self, name, **options):
-        service = self.running.get(name)
-        if service is None or service.process.poll() is not None:
-            service = self.running[name] = Target(self.make_folder(name), **options)
-            for _ in range(20):  # so that what it does only once is done
-                service.prove_it_works()
-        return service
-
-    @contextlib.contextmanager
-    def attacked(self, name, internal=False, **options):
-        """The service `name` for one test. One that was harmed is of no use to the next test, which would fail too."""
-        service = self.get(name, **options)
-        try:
-            with service.unharmed(internal):
-                yield service
-        except BaseException:
-            del self.running[name]
-            if service.process.poll() is None:
-                service.kill()
-            raise
-
-    def stop(self):
-        for service in self.running.values():
-            if service.process.poll() is None:
-                service.stop()
 
 
 @pytest.fixture(scope="session")

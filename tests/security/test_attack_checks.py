@@ -8,8 +8,7 @@ import subprocess
 import pytest
 
 import native
-from attack_support import INTERPRETER, Target, orphans, wait_for
-from conftest import Services
+from attack_support import INTERPRETER, Services, Target, orphans, wait_for
 from native import PRELUDE, fault
 from services import PROGRAM, environment
 
