@@ -50,6 +50,7 @@ struct execution {
     uint64_t processor_began_us; /* what the process had used before */
     uint64_t wall_limit_us;
     uint64_t processor_limit_us;
+    uint64_t timer_due_us;
     size_t output_limit;
     size_t report_max; /* of what the process may answer, in bytes */
     struct execution_end end;
@@ -200,6 +201,7 @@ static void arm_timer(struct execution *execution, uint64_t microseconds)
     /* From now, not from when the loop began its turn. */
     (void)event_base_update_cache_time(execution->loop);
     (void)event_add(execution->timer, &time);
+    execution->timer_due_us = now_us() + microseconds;
 }
 
 /* Microseconds until a limit can be reached at the earliest: one processor works for the program,
@@ -223,6 +225,11 @@ static void on_timer(evutil_socket_t fd, short what, void *argument)
     struct execution *execution = argument;
     (void)fd;
     (void)what;
+    uint64_t now = now_us();
+    if (now < execution->timer_due_us) { /* the loop's clock is coarse: up to 4 ms early */
+        arm_timer(execution, execution->timer_due_us - now);
+        return;
+    }
     if (execution->end.timed_out || execution->end.reported) { /* it had its grace */
         if (!execution->end.reported)
             note_usage(execution);
