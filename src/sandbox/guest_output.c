@@ -186,9 +186,10 @@ int guest_output_finish(const void *frames, size_t size)
     return result;
 }
 
-void guest_output_flush_from_handler(void)
+void guest_output_flush_from_handler(bool last)
 {
-    output.at_once = 1;
+    if (last)
+        output.at_once = 1;
     if (output.busy != 0)
         output.flush_wanted = 1;
     else

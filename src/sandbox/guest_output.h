@@ -2,9 +2,10 @@
  * and error into frames of the channel.
  *
  * Small writes are put together, so that a program that prints a line costs no system call of its
- * own for it; they go out when there is enough, when the guest is about to wait, at the end of the
- * run, and at an interrupt, so that nothing is lost when the process is killed next. With `stream`
- * they go out at once. What is over the limit is dropped here: a flood does not leave the process.
+ * own for it; they go out when there is enough, when the guest is about to wait, when it has worked
+ * for a while, at the end of the run, and at an interrupt, so that nothing is lost when the process
+ * is killed next. With `stream` they go out at once. What is over the limit is dropped here: a
+ * flood does not leave the process.
  *
  * One a process; nothing here allocates memory.
  */
@@ -38,8 +39,9 @@ void guest_output_flush(void);
 int guest_output_finish(const void *frames, size_t size);
 
 /* As guest_output_flush, from a signal handler; when the program is just writing, as soon as that
- * is done. What is written from now on goes out at once: the process may be killed soon. */
-void guest_output_flush_from_handler(void);
+ * is done. With `last` everything that is written from now on goes out at once: the process may be
+ * killed soon. */
+void guest_output_flush_from_handler(bool last);
 
 /* Whether something of stdout (1) or stderr (2) was dropped. */
 bool guest_output_truncated(int guest_fd);

@@ -10,10 +10,15 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 /* The channel, and preopens up to the number of descriptors that a guest can have. */
 #define KEPT_MAX (WASI_DESCRIPTORS_MAX + 8)
+
+/* What a program wrote leaves the process at the latest when it has worked for so long since: more
+ * than it takes to answer a short request, which is not to be disturbed. */
+#define OUTPUT_INTERVAL_US 20000
 
 static struct guest *interruptible;
 
@@ -45,7 +50,7 @@ static void on_interrupt(int number)
     (void)number;
     guest_interrupt(interruptible);
     /* The process may be killed next, whatever its program does with the interrupt. */
-    guest_output_flush_from_handler();
+    guest_output_flush_from_handler(true);
     errno = saved;
 }
 
@@ -64,16 +69,42 @@ void guest_process_take_signals(void)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void accept_interrupts(struct guest *guest)
+static void on_output_due(int number)
 {
-    /* No SA_RESTART: a wait must end. On the fault handlers' stack: the guest's may be used up. */
-    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_ONSTACK};
+    int saved = errno;
+    (void)number;
+    guest_output_flush_from_handler(false);
+    errno = saved;
+}
+
+/* One handler at a time, as both send output. On the fault handlers' stack: the guest's may be used
+ * up. */
+static void handle(int number, void (*handler)(int number), int flags)
+{
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_ONSTACK | flags};
     sigemptyset(&action.sa_mask);
     sigaddset(&action.sa_mask, WASI_INTERRUPT_SIGNAL);
     sigaddset(&action.sa_mask, SIGXCPU);
+    sigaddset(&action.sa_mask, SIGVTALRM);
+    (void)sigaction(number, &action, NULL);
+}
+
+static void accept_interrupts(struct guest *guest)
+{
     interruptible = guest;
-    (void)sigaction(WASI_INTERRUPT_SIGNAL, &action, NULL);
-    (void)sigaction(SIGXCPU, &action, NULL);
+    /* No SA_RESTART: a wait must end. */
+    handle(WASI_INTERRUPT_SIGNAL, on_interrupt, 0);
+    handle(SIGXCPU, on_interrupt, 0);
+}
+
+/* A process can be killed at any time. Time that passes in the program itself is what counts: what
+ * it wrote before it waits is sent before it waits, and no system call is ever disturbed. */
+static void send_output_in_time(void)
+{
+    const struct itimerval interval = {.it_interval = {.tv_usec = OUTPUT_INTERVAL_US},
+                                       .it_value = {.tv_usec = OUTPUT_INTERVAL_US}};
+    handle(SIGVTALRM, on_output_due, SA_RESTART);
+    (void)setitimer(ITIMER_VIRTUAL, &interval, NULL);
 }
 
 /* ---- the walls ---- */
@@ -188,6 +219,8 @@ _Noreturn void guest_process_run(const struct guest_process *process)
     int received;
     guest_process_take_signals();
     accept_interrupts(process->guest);
+    if (process->captured)
+        send_output_in_time();
     if (prepare(process, &error) != 0)
         guest_process_fail(&error);
     /* 0: the service has no use for this process any more. */

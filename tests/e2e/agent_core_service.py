@@ -13,12 +13,24 @@ from pathlib import Path
 from services import INTERPRETER, Service, wait_for
 
 
-def state_of(pid):
-    """One letter, as in proc(5): "Z" waits to be reaped. None when there is no such process."""
+def stat_of(pid):
+    """The fields of proc(5)'s stat from the state on. None when there is no such process."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
+
+
+def state_of(pid):
+    """One letter: "Z" waits to be reaped. None when there is no such process."""
+    fields = stat_of(pid)
+    return fields and fields[0]
+
+
+def processor_seconds(pid):
+    """What the process has used; 0 when it is gone."""
+    fields = stat_of(pid)
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields else 0
 
 
 def exists(pid):

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from agent_core_service import AgentCore, exists, result_of
+from agent_core_service import AgentCore, exists, processor_seconds, result_of
 from services import INTERPRETER, PROGRAM, READY_LIMIT, environment, wait_for
 
 MEBIBYTE = 1 << 20
@@ -191,6 +191,20 @@ def test_an_execution_can_be_cancelled_by_the_id_of_its_request(core):
     assert (ended["status"], ended["exit_code"]) == ("killed", 137)
     assert ended["execution_id"] == answer.json["execution_id"]
     assert core.call("DELETE", "/v1/executions/to-be-cancelled").status == 404
+
+
+@pytest.mark.parametrize("end", ["cancelled", "killed"])
+def test_what_an_execution_wrote_before_it_was_ended_is_in_its_answer(core, end):
+    """Nothing is streamed here: what the program wrote is on its way, in its process."""
+    connection = core.begin("import sys\nprint('one')\nsys.stderr.write('two')\nsum(iter(int, 1))", X_Request_Id="ended")
+    core.wait_executions("running", 1)
+    working = wait_for(lambda: [pid for pid in core.guests() if processor_seconds(pid) > 0.2], 20, "a program at work")
+    if end == "cancelled":
+        assert core.call("DELETE", "/v1/executions/ended").status == 202
+    else:
+        os.kill(working[0], signal.SIGKILL)
+    ended = result_of(connection)
+    assert (ended["status"], ended["stdout"], ended["stderr"]) == ("killed", "one\n", "two")
 
 
 def test_the_next_request_works_when_the_zygote_was_killed(core):

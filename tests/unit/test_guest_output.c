@@ -594,7 +594,7 @@ static void print_to_nobody(void)
     REQUIRE(write_two(2, "x", 1, "", 0) == WASI_ERRNO_PIPE);
     size_t tried = writes;
     guest_output_flush();
-    guest_output_flush_from_handler();
+    guest_output_flush_from_handler(true);
     REQUIRE(writes == tried); /* and not tried again */
     REQUIRE(guest_output_finish("", 0) == -1);
 }
@@ -626,12 +626,13 @@ static void a_service_that_is_gone_is_a_broken_pipe(void **state)
 /* ---- from a signal handler ---- */
 
 static volatile sig_atomic_t handled;
+static bool last_of_run;
 
 static void flush(int number)
 {
     (void)number;
     handled++;
-    guest_output_flush_from_handler();
+    guest_output_flush_from_handler(last_of_run);
 }
 
 static void flush_at(int number)
@@ -651,13 +652,18 @@ static void flush_between_writes(void)
     (void)raise(SIGUSR1);
     REQUIRE(handled == 2 && writes == 1);
     print(1, "b");
-    guest_output_flush();
+    REQUIRE(writes == 1);
+    last_of_run = true;
+    (void)raise(SIGUSR1);
+    REQUIRE(writes == 2);
+    print(1, "c");
+    REQUIRE(writes == 3);
 }
 
 static void a_handler_sends_what_is_gathered(void **state)
 {
     (void)state;
-    expect(flush_between_writes, "2:a;2:b;");
+    expect(flush_between_writes, "2:a;2:b;2:c;");
 }
 
 /* The handler comes while the program's own write is under way: in the middle of a frame. */
