@@ -149,7 +149,18 @@ def sqlite_in_a_file():
     database.close()
     again = sqlite3.connect(path)
     assert again.execute("select n from t").fetchone() == (42,)
+    # A second connection to the file waits for the first one's transaction, and sees none of it before its end.
+    second = sqlite3.connect(path, timeout=0.01)
+    again.execute("update t set n = 43")
+    assert second.execute("select n from t").fetchone() == (42,)
+    raises(sqlite3.OperationalError, second.execute, "update t set n = 44")
+    again.commit()
+    second.execute("update t set n = n + 1")
+    second.commit()
+    assert again.execute("select n from t").fetchone() == (44,)
+    assert again.execute("pragma integrity_check").fetchone() == ("ok",)
     again.close()
+    second.close()
     os.remove(path)
 
 
