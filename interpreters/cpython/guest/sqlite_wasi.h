@@ -6,7 +6,8 @@
  * belongs to that guest alone, so every one is granted and none is ever in the way. What keeps two
  * connections of the same program apart is SQLite's own record of the files that it has open
  * (unixInodeInfo, by device and inode), which it needs because these locks do nothing within a
- * process. There are no owners or modes: setting them succeeds, as on file systems that ignore them.
+ * process. There are no owners or modes: setting them succeeds, as on file systems that ignore
+ * them.
  */
 #ifndef SQLITE_WASI_H
 #define SQLITE_WASI_H

@@ -390,6 +390,31 @@ def touching_a_file_gives_it_the_present_time():
     path.unlink()
 
 
+@check_with_scratch
+def files_have_permission_bits_and_archives_keep_them():
+    import os
+    import pathlib
+    import stat
+    import tarfile
+    import zipfile
+
+    folder = pathlib.Path(SCRATCH) / "kept"
+    folder.mkdir()
+    (folder / "file").write_text("x")
+    assert stat.filemode(folder.stat().st_mode) == "drwxr-xr-x"
+    assert stat.filemode((folder / "file").stat().st_mode) == "-rw-r--r--"
+    assert [entry.stat().st_mode & 0o777 for entry in os.scandir(folder)] == [0o644]
+    with zipfile.ZipFile(folder / "a.zip", "w") as archive:
+        archive.write(folder / "file", "file")
+        assert archive.getinfo("file").external_attr >> 16 == stat.S_IFREG | 0o644
+    with tarfile.open(folder / "a.tar", "w") as archive:
+        archive.add(folder / "file", "file")
+        assert archive.getmember("file").mode & 0o777 == 0o644
+    for name in ("file", "a.zip", "a.tar"):
+        (folder / name).unlink()
+    folder.rmdir()
+
+
 @check
 def outside_of_granted_folders_there_is_nothing():
     import os
