@@ -64,7 +64,7 @@ unpack_cpython_tests() {
         return 1
     fi
     source_name=$(sed -n 's/^python3.11 //p' "$sources/lock")
-    folder=$CACHE/cpython-tests-$(sha256sum "$sources/lock" | cut -c1-16)
+    folder=$CACHE/cpython-tests-$({ cat "$sources/lock" && declare -f unpack_cpython_tests; } | sha256sum | cut -c1-16)
     if [[ ! -d $folder ]]; then
         part=$folder.part
         rm -rf "$part"
@@ -81,6 +81,7 @@ unpack_cpython_tests() {
             mkdir -p "$(dirname "$folder.part/suite/$part")"
             cp -r "$folder.part/source/Lib/$part" "$folder.part/suite/$part" || return
         done
+        cp "$folder.part/source/Lib/lib2to3/"*Grammar.txt "$folder.part/suite/lib2to3" || return # its tests look there
         printf '%s\n' "$source_name" >"$folder.part/suite/source"
         # Compiled once here rather than in every run; some of the files are wrong on purpose. The bytecode names the
         # files by the folder in which they will be.

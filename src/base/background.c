@@ -1,5 +1,7 @@
 /* Work in a forked process. Invariant: the process holds the only write end of the pipe, so that
- * its end is the end of the pipe; what comes through it is the error, or nothing. */
+ * its end is the end of the pipe; what comes through it is how the work went. Nothing: the process
+ * was ended before. Its exit status is for messages only, as a service that was started with
+ * SIGCHLD ignored cannot have it. */
 #include "base/background.h"
 
 #include <errno.h>
@@ -64,8 +66,7 @@ static _Noreturn void work(const struct background_work *work, int pipe, pid_t p
     int status = work->work(work->argument, &error);
     if (status != 0)
         error_set(&error, ERROR_INTERNAL, "work in the background failed with status %d", status);
-    if (error.kind != ERROR_OK)
-        (void)!write(pipe, &error, sizeof(error));
+    (void)!write(pipe, &error, sizeof(error));
     _exit(status);
 }
 
@@ -77,14 +78,16 @@ static void finish(struct background *background)
     do
         size = read(background->pipe, &error, sizeof(error));
     while (size < 0 && errno == EINTR);
-    if (size != (ssize_t)sizeof(error))
-        error = ERROR_NONE;
+    bool told = size == (ssize_t)sizeof(error);
     error.message[sizeof(error.message) - 1] = '\0';
     while (waitpid(background->pid, &status, 0) < 0 && errno == EINTR)
         continue;
-    if (status != 0) /* or it was killed and could not say why */
-        error_set(&error, ERROR_INTERNAL, "work in the background was ended by signal %d",
-                  WTERMSIG(status));
+    if (!told) {
+        error = ERROR_NONE;
+        error_set(&error, ERROR_INTERNAL, "work in the background was ended %s %d",
+                  WIFSIGNALED(status) ? "by signal" : "with status",
+                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    }
     (void)close(background->pipe);
     event_free(background->ended);
     background->work.done(background->work.argument, &error);

@@ -88,7 +88,7 @@ def files_below(folder):
 @dataclasses.dataclass
 class Inventory:
     """What a service has while it has nothing to do."""
-    descriptors: int  # without those of guest processes, of which each has one channel
+    descriptors: int
     zygote_descriptors: int
     files: list
     resident: int
@@ -171,6 +171,18 @@ class Target(AgentCore):
                 found.append(os.readlink(f"/proc/{self.process.pid}/fd/{name}"))
         return sorted(found)
 
+    def own_descriptors(self):
+        """How many descriptors the service has without those of guest processes, of which each has one channel. A process
+        that is being made has its channel before it is there to be counted: counted until it is the same several times."""
+        counts = []
+
+        def is_steady():
+            counts.append(descriptor_count(self.process.pid) - len(self.guest_processes()))
+            return len(counts) >= 4 and len(set(counts[-4:])) == 1
+
+        wait_for(is_steady, 20, "a steady number of descriptors")
+        return counts[-1]
+
     def inventory(self):
         self.settle()
         # A zygote that met what nobody can explain is replaced by another, and is there as long as that takes.
@@ -178,26 +190,13 @@ class Target(AgentCore):
         wait_for(lambda: self.sockets() == 0, 20, "the end of the clients' connections")
         zygote = self.zygote()
         return Inventory(
-            descriptors=descriptor_count(self.process.pid) - len(self.guest_processes()),
+            descriptors=self.own_descriptors(),
             zygote_descriptors=descriptor_count(zygote) if os.geteuid() == 0 else 0,
             files=files_below(self.folder),
             resident=resident_bytes(self.process.pid),
             zygote_resident=resident_bytes(zygote),
             orphans=set(orphans()),
             log=len(self.log))
-
-    def inventory_like(self, before):
-        """The first one with as many descriptors as before; the last one when there is none: a process that is being made
-        has its channel before it is there to be counted."""
-        found = []
-
-        def alike():
-            found.append(self.inventory())
-            return (found[-1].descriptors, found[-1].zygote_descriptors) == (before.descriptors, before.zygote_descriptors)
-
-        with contextlib.suppress(AssertionError):
-            wait_for(alike, 5, "as many descriptors as before")
-        return found[-1]
 
     def prove_it_works(self):
         answer = self.execute(INNOCENT)
@@ -207,8 +206,9 @@ class Target(AgentCore):
         """`internal`: whether the test had the service meet a failure of its own, which it may then log."""
         assert self.process.poll() is None, f"the service ended\n{self.text[-4000:]}"
         self.prove_it_works()
-        after = self.inventory_like(before)
-        assert after.descriptors == before.descriptors, f"descriptors of the service were left open: {self.open_files()}"
+        after = self.inventory()
+        assert after.descriptors == before.descriptors, \
+            f"descriptors of the service were left open: {self.open_files()} and {len(self.guest_processes())} guest processes"
         assert after.zygote_descriptors == before.zygote_descriptors, "descriptors of the zygote were left open"
         assert after.files == before.files, "files were left behind"
         assert after.resident - before.resident < GROWTH_MAXIMUM, "the service has grown"

@@ -74,7 +74,8 @@ def test_G05_F06_it_holds_its_channel_and_what_was_granted(taken_over):
 
 
 def test_M07_nothing_of_the_service_in_its_environment(taken_over):
-    assert run(taken_over, act("count_environment")).json["stdout"] in ("0\n", "1\n", "2\n", "3\n")
+    # At most what a zygote is given: where programs, homes, caches and temporary files are, and what sanitizers read.
+    assert 0 <= int(run(taken_over, act("count_environment")).json["stdout"]) <= 7
 
 
 @pytest.mark.parametrize("name", sorted(FAULTS))

@@ -35,7 +35,7 @@ struct job {
     struct told told;
 };
 
-enum { WELL, FAILS, IS_KILLED, LOOKS_FOR_DESCRIPTORS };
+enum { WELL, FAILS, IS_KILLED, LOOKS_FOR_DESCRIPTORS, WAITS };
 
 static int do_job(void *argument, struct error *error)
 {
@@ -46,6 +46,11 @@ static int do_job(void *argument, struct error *error)
         (void)raise(SIGKILL);
     if (job->kind == LOOKS_FOR_DESCRIPTORS)
         return fcntl(job->pipe, F_GETFD) >= 0 && fcntl(job->pipe + 1, F_GETFD) < 0 ? 0 : 1;
+    if (job->kind == WAITS) {
+        (void)!write(job->pipe, "x", 1);
+        for (;;)
+            (void)pause();
+    }
     return write(job->pipe, "done", 4) == 4 ? 0 : 1;
 }
 
@@ -117,6 +122,54 @@ static void a_process_that_is_killed_is_a_failure(void **state)
     assert_int_equal(job.told.count, 1);
     assert_int_equal(job.told.error.kind, ERROR_INTERNAL);
     event_base_free(job.told.loop);
+    nothing_is_left();
+}
+
+/* A service that was started with SIGCHLD ignored is never told how a process ended. */
+static void a_process_that_is_killed_unseen_is_a_failure(void **state)
+{
+    void (*const former)(int) = signal(SIGCHLD, SIG_IGN);
+    struct job killed = {.kind = IS_KILLED, .told.loop = event_base_new()};
+    struct job fails = {.kind = FAILS, .told.loop = killed.told.loop};
+    struct job well = {.kind = LOOKS_FOR_DESCRIPTORS, .told.loop = killed.told.loop};
+    (void)state;
+    background_wait(start(&killed, NULL, 0));
+    assert_int_equal(killed.told.count, 1);
+    assert_int_equal(killed.told.error.kind, ERROR_INTERNAL);
+    background_wait(start(&fails, NULL, 0));
+    assert_non_null(strstr(fails.told.error.message, "for a reason"));
+    int null = open("/dev/null", O_RDONLY);
+    well.pipe = fcntl(null, F_DUPFD, 100);
+    background_wait(start(&well, &well.pipe, 1));
+    assert_int_equal(well.told.error.kind, ERROR_OK);
+    (void)close(null);
+    (void)close(well.pipe);
+    event_base_free(killed.told.loop);
+    (void)signal(SIGCHLD, former);
+}
+
+/* In a process of its own, which is killed while work is under way: the pipe ends with the last
+ * process that has it. */
+static void it_ends_with_its_owner(void **state)
+{
+    int ends[2];
+    char byte;
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    pid_t owner = fork();
+    if (owner == 0) {
+        struct job job = {.kind = WAITS, .pipe = ends[1], .told.loop = event_base_new()};
+        (void)close(ends[0]);
+        (void)start(&job, &ends[1], 1);
+        for (;;)
+            (void)pause();
+    }
+    (void)close(ends[1]);
+    assert_int_equal(read(ends[0], &byte, 1), 1); /* it has begun */
+    assert_int_equal(kill(owner, SIGKILL), 0);
+    assert_int_equal(waitpid(owner, NULL, 0), owner);
+    assert_int_equal(read(ends[0], &byte, 1), 0);
+    (void)close(ends[0]);
     nothing_is_left();
 }
 
@@ -198,6 +251,8 @@ int main(void)
         cmocka_unit_test(work_is_done),
         cmocka_unit_test(a_failure_is_told_with_its_reason),
         cmocka_unit_test(a_process_that_is_killed_is_a_failure),
+        cmocka_unit_test(a_process_that_is_killed_unseen_is_a_failure),
+        cmocka_unit_test(it_ends_with_its_owner),
         cmocka_unit_test(it_can_be_waited_for),
         cmocka_unit_test(it_has_the_descriptors_that_were_named),
         cmocka_unit_test(names_have_their_size),
