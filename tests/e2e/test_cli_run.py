@@ -343,7 +343,7 @@ def test_environment_holds_only_what_was_given(shannon):
                             options=["--env", "A=1", "--env", "B=x=y z", "--env", "A=2"],
                             environ={"SECRET_OF_THE_HOST": "hidden", "OPENAI_API_KEY": "sk-hidden"})
     assert result.status == 0
-    assert result.stdout == "[('A', '2'), ('B', 'x=y z')]\n"
+    assert result.stdout == "[('A', '2'), ('B', 'x=y z'), ('HOME', '/workspace')]\n"
 
 
 def test_configuration_file_and_precedence(shannon, tmp_path):

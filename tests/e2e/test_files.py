@@ -50,6 +50,14 @@ def test_files_of_a_request_are_below_workspace(core):
     assert answer["files"] == []
 
 
+def test_the_home_folder_is_the_working_folder(core):
+    answer = run(core, "import os, pathlib\nprint(pathlib.Path.home(), pathlib.Path('~/a.txt').expanduser().read_text())\n"
+                       "with open(os.path.expanduser('~/b.txt'), 'w') as f:\n    f.write('new')", files={"a.txt": "given"})
+    assert answer["stdout"] == "/workspace given\n"
+    assert answer["files"] == [file("b.txt", "new")]
+    assert run(core, "import pathlib\nprint(pathlib.Path.home())", env={"HOME": "/tmp"})["stdout"] == "/tmp\n"
+
+
 def test_files_come_as_a_list_or_as_an_object(core):
     raw = bytes(range(256))
     answer = run(core, "print(open('a').read(), open('b').read(), open('c/d', 'rb').read() == bytes(range(256)))", files=[

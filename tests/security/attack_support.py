@@ -31,7 +31,7 @@ INNOCENT = """
 import os, random, sys
 assert os.listdir("/workspace") == [] and os.listdir("/tmp") == [], "files of another"
 assert sys.argv == ["main.py"] and sys.stdin.read() == "", "input of another"
-assert dict(os.environ) == {}, "variables of another"
+assert dict(os.environ) == {"HOME": "/workspace"}, "variables of another"
 print(sum(range(10)), sorted(name for name in globals() if not name.startswith("__")))
 """
 INNOCENT_OUTPUT = "45 ['os', 'random', 'sys']\n"

@@ -63,7 +63,7 @@ def test_L08_names(core):
     odd = {"LD_PRELOAD": "/evil.so", "PYTHONPATH": "/evil", "PYTHONHASHSEED": "0", "PYTHONINSPECT": "1", "PATH": "/evil", "a b": "c=d\n", "\u00e9": "\u00e9"}
     answer = core.execute("import json, os, sys\nprint(json.dumps([dict(os.environ), sys.path, sys.flags.inspect]))", env=odd)
     variables, path, inspect = json.loads(answer["stdout"])
-    assert variables == odd and "/evil" not in path and inspect == 0
+    assert variables == {"HOME": "/workspace", **odd} and "/evil" not in path and inspect == 0
     for bad in ({"": "x"}, {"a=b": "x"}, {"a\0": "x"}, {"a": "x\0"}):
         assert core.call("POST", "/v1/execute", {"code": "1", "env": bad}).status == 400, bad
     assert core.call("POST", "/v1/execute", {"code": "1", "argv": ["a\0b"]}).status == 400

@@ -216,7 +216,9 @@ EXPORT(shannon_initialize) int32_t shannon_initialize(uint32_t flags)
     }
     called = true;
     __wasm_call_ctors();
-    (void)chdir(WORKING_FOLDER); /* stays in "/" where there is none */
+    /* It stays in "/" where there is none. Without a home, Path.home() fails and "~" is a name. */
+    if (chdir(WORKING_FOLDER) == 0)
+        (void)setenv("HOME", WORKING_FOLDER, 0);
     if (!start_python(flags))
         return 1;
     if (!import_runner(flags)) {

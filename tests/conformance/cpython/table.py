@@ -1,12 +1,16 @@
-"""The table of what becomes of CPython's own tests in the sandbox: results.tsv, a line a module, and failures.tsv, a line
-for each test that fails, with the reason why."""
+"""The table of what becomes of CPython's own tests in the sandbox: results.tsv, a line a module; failures.tsv, a line for
+each test that fails, with the reason why; skips.tsv, the reasons for which tests of a module skip themselves, in their own
+words, and how many do."""
+import collections
 import csv
 import dataclasses
+import re
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 RESULTS = FOLDER / "results.tsv"
 FAILURES = FOLDER / "failures.tsv"
+SKIPS = FOLDER / "skips.tsv"
 BOTH = "both"
 
 
@@ -28,6 +32,13 @@ def row_of(result):
                " ".join((result.skip_reason or "").split()))
 
 
+def skips_of(result):
+    """{reason: number of tests} of a ModuleResult."""
+    # Messages of OSError name files, some of them by chance.
+    return dict(collections.Counter(re.sub(r": b?'.*", "", " ".join(reason.split())) if "[Errno " in reason
+                                    else " ".join(reason.split()) for _, reason in result.skipped))
+
+
 def read_results():
     """{module: Row}, of a forked interpreter."""
     with RESULTS.open(newline="") as file:
@@ -40,6 +51,15 @@ def read_failures():
     """{(module, test): (way, reason)}; a way is "fresh", "forked" or both."""
     with FAILURES.open(newline="") as file:
         return {(row["module"], row["test"]): (row["way"], row["reason"]) for row in csv.DictReader(file, delimiter="\t")}
+
+
+def read_skips():
+    """{module: {reason: number of tests}}, of a forked interpreter; modules that skip nothing are not in it."""
+    skips = collections.defaultdict(dict)
+    with SKIPS.open(newline="") as file:
+        for row in csv.DictReader(file, delimiter="\t"):
+            skips[row["module"]][row["reason"]] = int(row["tests"])
+    return skips
 
 
 def expected_failures(module, way):
@@ -61,6 +81,15 @@ def write_failures(failures):
         writer.writerows([module, test, *rest] for (module, test), rest in sorted(failures.items()))
 
 
+def write_skips(skips):
+    """`skips` as of read_skips()."""
+    with SKIPS.open("w", newline="") as file:
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+        writer.writerow(["module", "tests", "reason"])
+        writer.writerows([module, tests, reason] for module, reasons in sorted(skips.items())
+                         for reason, tests in sorted(reasons.items()))
+
+
 def differences(result):
     """How a ModuleResult differs from the table, a line each. Also what passes unexpectedly: the table is to be true."""
     found = []
@@ -74,4 +103,8 @@ def differences(result):
         found.append(f"{result.module} is not in results.tsv")
     elif not found and result.way == "forked" and row != row_of(result):
         found.append(f"{result.module}: {row} expected, {row_of(result)} found")
+    if not found and result.way == "forked":
+        expected, skips = read_skips().get(result.module, {}), skips_of(result)
+        found += [f"{result.module}: {expected.get(reason, 0)} tests expected to be skipped, {skips.get(reason, 0)} are: {reason}"
+                  for reason in sorted(expected.keys() | skips.keys()) if expected.get(reason) != skips.get(reason)]
     return found

@@ -149,7 +149,18 @@ def sqlite_in_a_file():
     database.close()
     again = sqlite3.connect(path)
     assert again.execute("select n from t").fetchone() == (42,)
+    # A second connection to the file waits for the first one's transaction, and sees none of it before its end.
+    second = sqlite3.connect(path, timeout=0.01)
+    again.execute("update t set n = 43")
+    assert second.execute("select n from t").fetchone() == (42,)
+    raises(sqlite3.OperationalError, second.execute, "update t set n = 44")
+    again.commit()
+    second.execute("update t set n = n + 1")
+    second.commit()
+    assert again.execute("select n from t").fetchone() == (44,)
+    assert again.execute("pragma integrity_check").fetchone() == ("ok",)
     again.close()
+    second.close()
     os.remove(path)
 
 
@@ -377,6 +388,31 @@ def touching_a_file_gives_it_the_present_time():
             touch()
             assert abs(path.stat().st_mtime - time.time()) < 60 and path.stat().st_atime > 1
     path.unlink()
+
+
+@check_with_scratch
+def files_have_permission_bits_and_archives_keep_them():
+    import os
+    import pathlib
+    import stat
+    import tarfile
+    import zipfile
+
+    folder = pathlib.Path(SCRATCH) / "kept"
+    folder.mkdir()
+    (folder / "file").write_text("x")
+    assert stat.filemode(folder.stat().st_mode) == "drwxr-xr-x"
+    assert stat.filemode((folder / "file").stat().st_mode) == "-rw-r--r--"
+    assert [entry.stat().st_mode & 0o777 for entry in os.scandir(folder)] == [0o644]
+    with zipfile.ZipFile(folder / "a.zip", "w") as archive:
+        archive.write(folder / "file", "file")
+        assert archive.getinfo("file").external_attr >> 16 == stat.S_IFREG | 0o644
+    with tarfile.open(folder / "a.tar", "w") as archive:
+        archive.add(folder / "file", "file")
+        assert archive.getmember("file").mode & 0o777 == 0o644
+    for name in ("file", "a.zip", "a.tar"):
+        (folder / name).unlink()
+    folder.rmdir()
 
 
 @check
