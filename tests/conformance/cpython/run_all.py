@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Runs all of CPython's own tests in the sandbox, each module in both ways that users meet, and compares with the table
-(results.tsv, failures.tsv). Exits with 1 when something differs. SHANNON_CPYTHON_TESTS names the folder of the tests."""
+(results.tsv, failures.tsv, skips.tsv). Exits with 1 when something differs. SHANNON_CPYTHON_TESTS names the folder of the tests."""
 import argparse
 import collections
 import os
@@ -22,7 +22,9 @@ def rewrite(results):
             reason = former.get((module, test), ("", UNKNOWN))[1]
             failures[module, test] = (table.BOTH if before and before[0] != way else way, reason)
     table.write_failures(failures)
-    table.write_results(table.row_of(result) for (_, way), result in results.items() if way == "forked")
+    forked = [result for (_, way), result in results.items() if way == "forked"]
+    table.write_results(table.row_of(result) for result in forked)
+    table.write_skips({result.module: table.skips_of(result) for result in forked})
 
 
 def main():

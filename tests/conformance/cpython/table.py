@@ -1,18 +1,24 @@
-"""The table of what becomes of CPython's own tests in the sandbox: results.tsv, a line a module, and failures.tsv, a line
-for each test that fails, with the reason why."""
+"""The table of what becomes of CPython's own tests in the sandbox: results.tsv, a line a module; failures.tsv, a line for
+each test that fails, with the reason why; skips.tsv, the reasons that tests give for skipping themselves."""
+import collections
 import csv
 import dataclasses
+import re
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 RESULTS = FOLDER / "results.tsv"
 FAILURES = FOLDER / "failures.tsv"
+SKIPS = FOLDER / "skips.tsv"
 BOTH = "both"
+NOTHING_RAN = "each of its tests skips itself (skips.tsv)"
+# What tempfile makes up, which differs from run to run.
+TEMPORARY_NAME = re.compile(r"\btmp[a-z0-9_]{8}\b")
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """What is expected of a module, and found. Without a number of skipped tests it skipped itself."""
+    """What is expected of a module, and found. One in which no test ran is skipped: nothing of it is known to work."""
     module: str
     outcome: str  # passed, failed, skipped
     passed: int
@@ -23,9 +29,14 @@ class Row:
 
 def row_of(result):
     """The row of a ModuleResult (cpython_suite.py)."""
-    outcome = "failed" if result.failed else "skipped" if result.skip_reason is not None else "passed"
-    return Row(result.module, outcome, result.passed, len(result.skipped), len(result.failed),
-               " ".join((result.skip_reason or "").split()))
+    outcome = "failed" if result.failed else "passed" if result.passed > 0 and result.skip_reason is None else "skipped"
+    why = result.skip_reason or (NOTHING_RAN if outcome == "skipped" else "")
+    return Row(result.module, outcome, result.passed, len(result.skipped), len(result.failed), " ".join(why.split()))
+
+
+def skips_of(result):
+    """{reason: number of tests} of a ModuleResult."""
+    return collections.Counter(TEMPORARY_NAME.sub("tmp*", " ".join(reason.split())) for _, reason in result.skipped)
 
 
 def read_results():
@@ -40,6 +51,15 @@ def read_failures():
     """{(module, test): (way, reason)}; a way is "fresh", "forked" or both."""
     with FAILURES.open(newline="") as file:
         return {(row["module"], row["test"]): (row["way"], row["reason"]) for row in csv.DictReader(file, delimiter="\t")}
+
+
+def read_skips():
+    """{module: {reason: number of tests}}, of a forked interpreter."""
+    skips = collections.defaultdict(collections.Counter)
+    with SKIPS.open(newline="") as file:
+        for row in csv.DictReader(file, delimiter="\t"):
+            skips[row["module"]][row["reason"]] = int(row["tests"])
+    return skips
 
 
 def expected_failures(module, way):
@@ -61,6 +81,15 @@ def write_failures(failures):
         writer.writerows([module, test, *rest] for (module, test), rest in sorted(failures.items()))
 
 
+def write_skips(skips):
+    """Takes what read_skips() returns."""
+    with SKIPS.open("w", newline="") as file:
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+        writer.writerow(["module", "tests", "reason"])
+        writer.writerows([module, tests, reason] for module, reasons in sorted(skips.items())
+                         for reason, tests in sorted(reasons.items()))
+
+
 def differences(result):
     """How a ModuleResult differs from the table, a line each. Also what passes unexpectedly: the table is to be true."""
     found = []
@@ -74,4 +103,7 @@ def differences(result):
         found.append(f"{result.module} is not in results.tsv")
     elif not found and result.way == "forked" and row != row_of(result):
         found.append(f"{result.module}: {row} expected, {row_of(result)} found")
+    skips = read_skips()[result.module]
+    if result.way == "forked" and skips != skips_of(result):
+        found.append(f"{result.module}: skips {dict(skips)} expected, {dict(skips_of(result))} found")
     return found
