@@ -182,12 +182,24 @@ def claim_what_there_is(name):
         support.has_socket_support = True
 
 
+def run_event_loops_without_terminals(module):
+    """test_asyncio.test_events imports tty for a test that skips itself, and before each test it has the loop watch for
+    the ends of child processes, by a signal; most of its tests want neither."""
+    if module != "test.test_asyncio.test_events":
+        return
+    sys.modules["termios"] = types.ModuleType("termios")
+    sys.modules["termios"].TCSAFLUSH = 2  # a default value in tty
+    from asyncio import unix_events
+    unix_events.SafeChildWatcher.attach_loop = lambda watcher, loop: None
+
+
 def prepare(report, suite, module, patterns):
     name = module.split(".")[1]
     sys.path.insert(0, suite)
     sys.meta_path.append(TestFolders(suite))
     tolerate_read_only_folders()
     claim_what_there_is(name)
+    run_event_loops_without_terminals(module)
     add_test_extensions(name)  # test.support, imported by now, would take the stand-in for the real one
     from test import support
     from test.support import os_helper
