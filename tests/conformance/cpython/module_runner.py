@@ -22,7 +22,10 @@ DETAIL_MAXIMUM = 6000
 # These want sockets only because asyncio needs them elsewhere (interpreters/cpython/patches/python-asyncio-*).
 NEED_ASYNCIO_ONLY = {"test_asyncgen", "test_asyncio", "test_contextlib_async", "test_sys_settrace"}
 # These want socket.gethostname() only.
-NEED_HOST_NAME_ONLY = {"test_mailbox", "test_urllib"}
+NEED_HOST_NAME_ONLY = {"test_mailbox", "test_urllib", "test_urllib2"}
+# These skip themselves as a whole, without sockets or threads, and half of their tests need neither.
+NEED_SOCKETS_OR_THREADS_IN_PART = {"test_httplib", "test_queue", "test_threading", "test_threading_local", "test_urllib2",
+                                   "test_wsgiref", "test_xmlrpc"}
 # These import from _testcapi at their beginning, and do without when that fails.
 EXPECT_NO_TEST_EXTENSIONS = {"test_context", "test_finalization", "test_gc", "test_generators", "test_time"}
 
@@ -171,11 +174,19 @@ class TestFolders:
         return package and importlib.machinery.PathFinder.find_spec(name, [os.path.join(self.suite, package)])
 
 
+def not_of_modules(requires):
+    """One of test.support's requires_working_*(), such that it skips tests as before and no whole module."""
+    return lambda *, module=False: None if module else requires()
+
+
 def claim_what_there_is(name):
     """test.support goes by the platform's name and knows nothing of what this interpreter has beyond CPython's own port."""
     import socket
     from test import support
-    from test.support import socket_helper
+    from test.support import socket_helper, threading_helper
+    if name in NEED_SOCKETS_OR_THREADS_IN_PART:
+        support.requires_working_socket = not_of_modules(support.requires_working_socket)
+        threading_helper.requires_working_threading = not_of_modules(threading_helper.requires_working_threading)
     if name in NEED_HOST_NAME_ONLY:
         socket_helper.has_gethostname = hasattr(socket, "gethostname")
     if name in NEED_ASYNCIO_ONLY:
