@@ -26,6 +26,8 @@ NEED_HOST_NAME_ONLY = {"test_mailbox", "test_urllib", "test_urllib2"}
 # These skip themselves as a whole, without sockets or threads, and half of their tests need neither.
 NEED_SOCKETS_OR_THREADS_IN_PART = {"test_httplib", "test_queue", "test_threading", "test_threading_local", "test_urllib2",
                                    "test_wsgiref", "test_xmlrpc"}
+# The same without processes, which a test or a class of theirs needs.
+NEED_PROCESSES_IN_PART = {"test_doctest", "test_pdb", "test_webbrowser", "test_zipimport_support"}
 # These import from _testcapi at their beginning, and do without when that fails.
 EXPECT_NO_TEST_EXTENSIONS = {"test_context", "test_finalization", "test_gc", "test_generators", "test_time"}
 
@@ -187,6 +189,8 @@ def claim_what_there_is(name):
     if name in NEED_SOCKETS_OR_THREADS_IN_PART:
         support.requires_working_socket = not_of_modules(support.requires_working_socket)
         threading_helper.requires_working_threading = not_of_modules(threading_helper.requires_working_threading)
+    if name in NEED_PROCESSES_IN_PART:
+        support.has_subprocess_support = True
     if name in NEED_HOST_NAME_ONLY:
         socket_helper.has_gethostname = hasattr(socket, "gethostname")
     if name in NEED_ASYNCIO_ONLY:
