@@ -24,8 +24,10 @@ NEED_ASYNCIO_ONLY = {"test_asyncgen", "test_asyncio", "test_contextlib_async", "
 # These want socket.gethostname() only.
 NEED_HOST_NAME_ONLY = {"test_mailbox", "test_urllib", "test_urllib2"}
 # These skip themselves as a whole, without sockets or threads, and half of their tests need neither.
-NEED_SOCKETS_OR_THREADS_IN_PART = {"test_httplib", "test_queue", "test_threading", "test_threading_local", "test_urllib2",
-                                   "test_wsgiref", "test_xmlrpc"}
+# test_queue is such a one too, but SimpleQueue.get(timeout=...) may never come back here (Modules/_queuemodule.c takes a
+# timeout that has passed for none).
+NEED_SOCKETS_OR_THREADS_IN_PART = {"test_httplib", "test_threading", "test_threading_local", "test_urllib2", "test_wsgiref",
+                                   "test_xmlrpc"}
 # The same without processes, which a test or a class of theirs needs.
 NEED_PROCESSES_IN_PART = {"test_doctest", "test_pdb", "test_webbrowser", "test_zipimport_support"}
 # These import from _testcapi at their beginning, and do without when that fails.
