@@ -26,7 +26,12 @@ NEED_ASYNCIO_ONLY = {"test_asyncgen", "test_asyncio", "test_contextlib_async", "
 TAKE_NO_WASI_FOR_GRANTED = {"test_builtin", "test_compileall", "test_coroutines", "test_inspect", "test_logging", "test_shutil",
                             "test_sqlite3", "test_time", "test_unicode_file_functions"}
 # These want socket.gethostname() only.
-NEED_HOST_NAME_ONLY = {"test_mailbox", "test_urllib"}
+NEED_HOST_NAME_ONLY = {"test_mailbox", "test_urllib", "test_urllib2"}
+# These skip themselves as a whole, without sockets or threads, and half of their tests need neither.
+NEED_SOCKETS_OR_THREADS_IN_PART = {"test_httplib", "test_queue", "test_threading", "test_threading_local", "test_urllib2",
+                                   "test_wsgiref", "test_xmlrpc"}
+# The same without processes, which a test or a class of theirs needs.
+NEED_PROCESSES_IN_PART = {"test_doctest", "test_pdb", "test_webbrowser", "test_zipimport_support"}
 # These import from _testcapi at their beginning, and do without when that fails.
 EXPECT_NO_TEST_EXTENSIONS = {"test_context", "test_finalization", "test_gc", "test_generators", "test_time"}
 
@@ -175,11 +180,21 @@ class TestFolders:
         return package and importlib.machinery.PathFinder.find_spec(name, [os.path.join(self.suite, package)])
 
 
+def not_of_modules(requires):
+    """One of test.support's requires_working_*(), such that it skips tests as before and no whole module."""
+    return lambda *, module=False: None if module else requires()
+
+
 def claim_what_there_is(name):
     """test.support goes by the platform's name and knows nothing of what this interpreter has beyond CPython's own port."""
     import socket
     from test import support
-    from test.support import socket_helper
+    from test.support import socket_helper, threading_helper
+    if name in NEED_SOCKETS_OR_THREADS_IN_PART:
+        support.requires_working_socket = not_of_modules(support.requires_working_socket)
+        threading_helper.requires_working_threading = not_of_modules(threading_helper.requires_working_threading)
+    if name in NEED_PROCESSES_IN_PART:
+        support.has_subprocess_support = True
     if name in NEED_HOST_NAME_ONLY:
         socket_helper.has_gethostname = hasattr(socket, "gethostname")
     if name in NEED_ASYNCIO_ONLY:
@@ -188,12 +203,24 @@ def claim_what_there_is(name):
         support.is_wasi = False
 
 
+def run_event_loops_without_terminals(module):
+    """test_asyncio.test_events imports tty for a test that skips itself, and before each test it has the loop watch for
+    the ends of child processes, by a signal; most of its tests want neither."""
+    if module != "test.test_asyncio.test_events":
+        return
+    sys.modules["termios"] = types.ModuleType("termios")
+    sys.modules["termios"].TCSAFLUSH = 2  # a default value in tty
+    from asyncio import unix_events
+    unix_events.SafeChildWatcher.attach_loop = lambda watcher, loop: None
+
+
 def prepare(report, suite, module, patterns):
     name = module.split(".")[1]
     sys.path.insert(0, suite)
     sys.meta_path.append(TestFolders(suite))
     tolerate_read_only_folders()
     claim_what_there_is(name)
+    run_event_loops_without_terminals(module)
     add_test_extensions(name)  # test.support, imported by now, would take the stand-in for the real one
     from test import support
     from test.support import os_helper

@@ -22,8 +22,9 @@ def rewrite(results):
             reason = former.get((module, test), ("", UNKNOWN))[1]
             failures[module, test] = (table.BOTH if before and before[0] != way else way, reason)
     table.write_failures(failures)
-    table.write_skips({module: table.skips_of(result) for (module, way), result in results.items() if way == "forked"})
-    table.write_results(table.row_of(result) for (_, way), result in results.items() if way == "forked")
+    forked = [result for (_, way), result in results.items() if way == "forked"]
+    table.write_results(table.row_of(result) for result in forked)
+    table.write_skips({result.module: table.skips_of(result) for result in forked})
 
 
 def main():

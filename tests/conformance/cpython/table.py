@@ -1,6 +1,5 @@
 """The table of what becomes of CPython's own tests in the sandbox: results.tsv, a line a module; failures.tsv, a line for
-each test that fails, with the reason why; skips.tsv, the reasons for which tests of a module skip themselves, in their own
-words, and how many do."""
+each test that fails, with the reason why; skips.tsv, the reasons that tests give for skipping themselves."""
 import collections
 import csv
 import dataclasses
@@ -12,11 +11,14 @@ RESULTS = FOLDER / "results.tsv"
 FAILURES = FOLDER / "failures.tsv"
 SKIPS = FOLDER / "skips.tsv"
 BOTH = "both"
+NOTHING_RAN = "each of its tests skips itself (skips.tsv)"
+# The files that messages of OSError name, some of them by chance.
+NAMES_OF_FILES = re.compile(r"(\[Errno .*?): b?'.*")
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """What is expected of a module, and found. Without a number of skipped tests it skipped itself."""
+    """What is expected of a module, and found. One in which no test ran is skipped: nothing of it is known to work."""
     module: str
     outcome: str  # passed, failed, skipped
     passed: int
@@ -27,16 +29,14 @@ class Row:
 
 def row_of(result):
     """The row of a ModuleResult (cpython_suite.py)."""
-    outcome = "failed" if result.failed else "skipped" if result.skip_reason is not None else "passed"
-    return Row(result.module, outcome, result.passed, len(result.skipped), len(result.failed),
-               " ".join((result.skip_reason or "").split()))
+    outcome = "failed" if result.failed else "passed" if result.passed > 0 and result.skip_reason is None else "skipped"
+    why = result.skip_reason or (NOTHING_RAN if outcome == "skipped" else "")
+    return Row(result.module, outcome, result.passed, len(result.skipped), len(result.failed), " ".join(why.split()))
 
 
 def skips_of(result):
     """{reason: number of tests} of a ModuleResult."""
-    # Messages of OSError name files, some of them by chance.
-    return dict(collections.Counter(re.sub(r": b?'.*", "", " ".join(reason.split())) if "[Errno " in reason
-                                    else " ".join(reason.split()) for _, reason in result.skipped))
+    return collections.Counter(NAMES_OF_FILES.sub(r"\1", " ".join(reason.split())) for _, reason in result.skipped)
 
 
 def read_results():
@@ -54,8 +54,8 @@ def read_failures():
 
 
 def read_skips():
-    """{module: {reason: number of tests}}, of a forked interpreter; modules that skip nothing are not in it."""
-    skips = collections.defaultdict(dict)
+    """{module: {reason: number of tests}}, of a forked interpreter."""
+    skips = collections.defaultdict(collections.Counter)
     with SKIPS.open(newline="") as file:
         for row in csv.DictReader(file, delimiter="\t"):
             skips[row["module"]][row["reason"]] = int(row["tests"])
@@ -82,7 +82,7 @@ def write_failures(failures):
 
 
 def write_skips(skips):
-    """`skips` as of read_skips()."""
+    """Takes what read_skips() returns."""
     with SKIPS.open("w", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow(["module", "tests", "reason"])
@@ -104,7 +104,7 @@ def differences(result):
     elif not found and result.way == "forked" and row != row_of(result):
         found.append(f"{result.module}: {row} expected, {row_of(result)} found")
     if not found and result.way == "forked":
-        expected, skips = read_skips().get(result.module, {}), skips_of(result)
-        found += [f"{result.module}: {expected.get(reason, 0)} tests expected to be skipped, {skips.get(reason, 0)} are: {reason}"
-                  for reason in sorted(expected.keys() | skips.keys()) if expected.get(reason) != skips.get(reason)]
+        expected, skips = read_skips()[result.module], skips_of(result)
+        found += [f"{result.module}: {expected[reason]} tests expected to be skipped, {skips[reason]} are: {reason}"
+                  for reason in sorted(expected.keys() | skips.keys()) if expected[reason] != skips[reason]]
     return found

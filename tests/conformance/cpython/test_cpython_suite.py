@@ -38,6 +38,14 @@ def test_every_failure_has_a_reason():
     for row in rows.values():
         assert row.failed == len(table.expected_failures(row.module, "forked")), row
         assert row.outcome in ("passed", "failed", "skipped") and (row.outcome != "skipped" or row.why_skipped), row
+        assert row.outcome != "passed" or row.passed > 0, row
+
+
+def test_every_skip_has_a_reason():
+    rows, skips = table.read_results(), table.read_skips()
+    assert set(skips) <= set(rows)
+    for row in rows.values():
+        assert row.skipped == sum(skips[row.module].values()) and all(len(reason) > 5 for reason in skips[row.module]), row
 
 
 @pytest.mark.parametrize("module", sorted(table.read_results()))

@@ -165,6 +165,15 @@ def sqlite_in_a_file():
 
 
 @check
+def a_queue_waits_no_longer_than_it_may():
+    import queue
+
+    waiting = queue.SimpleQueue()
+    for microseconds in range(200):
+        raises(queue.Empty, waiting.get, True, microseconds / 1e6)
+
+
+@check
 def hashes():
     import hashlib
     import hmac
@@ -313,6 +322,11 @@ def asyncio_refuses_what_cannot_be():
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, print)
 
     raises(NotImplementedError, asyncio.run, on_signal())
+
+    async def server():
+        await asyncio.start_server(print, "127.0.0.1", 8080)
+
+    raises(OSError, asyncio.run, server())
 
 
 @check
