@@ -5,6 +5,7 @@
 #include "base/event_loop.h"
 #include "base/log.h"
 #include "sandbox/guest_child.h"
+#include "sandbox/time_slice.h"
 
 #include <event2/event.h>
 #include <stdlib.h>
@@ -258,6 +259,7 @@ int agent_core_serve(struct config *config, struct error *error)
     config_forget_secrets(config);
     int result = start(&core, error);
     if (result == 0) {
+        time_slice_shorten();
         warm_up(&core);
         result = event_loop_run(core.loop, stop, &core, error);
     }

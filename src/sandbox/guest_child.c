@@ -121,6 +121,12 @@ static void look_again(struct event_base *loop)
         (void)event_add(look_timer, &soon);
 }
 
+void guest_child_hurry_dying(void)
+{
+    if (look_timer != NULL)
+        event_active(look_timer, EV_TIMEOUT, 0);
+}
+
 static bool is_in(const struct guest_child_list *list, pid_t pid)
 {
     const struct guest_child *child;

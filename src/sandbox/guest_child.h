@@ -75,6 +75,10 @@ void guest_child_end_and_tell(struct guest_child *child,
 /* Whether `pid` is the process of a child that is alive or dying. */
 bool guest_child_is_known(pid_t pid);
 
+/* Has the dying looked at in this turn of the loop, which ends them, and not in a few ms: when the
+ * processors are busy with what nobody waits for anyway. */
+void guest_child_hurry_dying(void);
+
 /* How many children are alive, and how many are dying but not waited for yet. */
 size_t guest_child_alive_count(void);
 size_t guest_child_dying_count(void);

@@ -4,6 +4,7 @@
 
 #include "sandbox/guest_channel.h"
 #include "sandbox/guest_output.h"
+#include "sandbox/time_slice.h"
 #include "wasi/wasi_host.h"
 
 #include <errno.h>
@@ -162,6 +163,8 @@ static int prepare(const struct guest_process *process, struct error *error)
         (guest_warm(process->guest, process->hurry, error) != 0 ||
          guest_refresh(process->guest, error) != 0))
         return -1;
+    if (process->copy)
+        time_slice_shorten(); /* from here on somebody waits for it */
     return lock_down(process, error);
 }
 

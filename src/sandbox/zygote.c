@@ -29,7 +29,7 @@
 #define IDLE_FORKS 2
 #define IDLE_US 1000
 /* While requests come without a pause, so many are forked at a time. */
-#define LOT_OF_FORKS 2
+#define LOT_OF_FORKS 3
 
 struct spare {
     TAILQ_ENTRY(spare) link;
@@ -194,6 +194,9 @@ static void keep_spare(struct zygote *zygote, struct guest_child *child)
 static size_t ask_for_forks(struct zygote *zygote, size_t wanted, bool hurry, struct error *error)
 {
     size_t coming = zygote->spare_count + zygote->spares_coming;
+    /* A process's end costs as much as a fork: both in the way of the same run, and of no other. */
+    if (hurry && coming < wanted)
+        guest_child_hurry_dying();
     for (; coming < wanted; coming++) {
         if (zygote_connection_fork(zygote->current, NULL, 0, NULL, hurry, NULL, error) != 0)
             break;

@@ -8,6 +8,7 @@
 #include "sandbox/guest_process.h"
 #include "sandbox/lockdown.h"
 #include "sandbox/memory_image.h"
+#include "sandbox/time_slice.h"
 #include "sandbox/zygote_protocol.h"
 #include "shannon_guest.h"
 #include "wasi/wasi_host.h"
@@ -145,6 +146,7 @@ static void prepare_process(void)
     /* mremap(2), with which the allocator grows what it mapped, is not on the list of calls that a
      * guest process may make. */
     (void)mallopt(M_MMAP_MAX, 0);
+    time_slice_reset(); /* the service's is short */
 }
 
 int zygote_process_main(const struct zygote_process_options *options)
