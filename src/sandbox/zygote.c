@@ -652,12 +652,12 @@ struct zygote *zygote_start(struct event_base *loop, const struct zygote_options
 /* ---- the public rest ---- */
 
 /* One that comes when fewer are there than should be was not foreseen: then there shall be more. So
- * there shall when they were given up, as what kept them from being made may be over. */
+ * there shall after some were given up, as what kept them from being made may be over. */
 static void note_demand(struct zygote *zygote)
 {
     if (zygote->spare_count < zygote->spares_least)
         zygote->spares_least = zygote->spare_count;
-    if ((zygote->spares_wanted == 0 || zygote->spare_count < spares_lowest(zygote)) &&
+    if ((zygote->spares_wanted < SPARES_MINIMUM || zygote->spare_count < spares_lowest(zygote)) &&
         zygote->spares_wanted < zygote->options.spares_maximum)
         zygote->spares_wanted++;
 }
