@@ -237,7 +237,9 @@ int zygote_connection_fork(struct zygote_connection *connection, const int *desc
         zygote_message_send(connection->socket, &request, sizeof(request), sent, count + 1);
     int reason = errno;
     (void)close(ends[1]);
-    if (status != 0) {
+    /* That a zygote is gone its socket tells: what it was asked is to be asked of the next one. */
+    bool is_gone = status != 0 && (reason == EPIPE || reason == ECONNRESET);
+    if (status != 0 && !is_gone) {
         error_set_errno(error, ERROR_INTERNAL, reason, "cannot ask the interpreter for a process");
         (void)close(ends[0]);
         free(fork);

@@ -37,7 +37,8 @@ pid_t zygote_connection_pid(const struct zygote_connection *connection);
 /* Asks for a fork, which is answered with `fork_argument`. `descriptors` (may be empty) go to the
  * guest process behind its channel and stay the caller's; `image` is the identifier of
  * ZYGOTE_FD_IMAGE, NULL without one. One that is made in a `hurry` is there sooner and runs its
- * first program slower. -1 with ERROR_INTERNAL when it cannot be asked now. */
+ * first program slower. -1 with ERROR_INTERNAL when it cannot be asked now, other than because the
+ * process is gone: that the listener is told. */
 int zygote_connection_fork(struct zygote_connection *connection, const int *descriptors,
                            size_t count, const uint8_t *image, bool hurry, void *fork_argument,
                            struct error *error);

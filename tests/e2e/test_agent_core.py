@@ -311,7 +311,7 @@ def test_each_request_is_one_line_of_the_log(core):
 
 def test_the_providers_key_is_in_no_process_of_the_sandbox(tmp_path):
     with AgentCore(tmp_path, OPENAI_API_KEY="sk-very-secret") as core:
-        assert core.execute("import os; print(dict(os.environ))")["stdout"] == "{}\n"
+        assert core.execute("import os; print(dict(os.environ))")["stdout"] == "{'HOME': '/workspace'}\n"
         with open(f"/proc/{core.zygote()}/environ", "rb") as file:
             assert b"sk-very-secret" not in file.read()
         assert "sk-very-secret" not in core.text

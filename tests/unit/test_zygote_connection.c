@@ -110,6 +110,7 @@ static int be_zygote(const char *lie)
 struct service {
     struct event_base *loop;
     size_t forks_wanted;
+    bool kills; /* the zygote, before it asks anything of it */
     size_t children;
     size_t refused;
     bool gone;
@@ -122,6 +123,11 @@ static void on_ready(void *argument, struct zygote_connection *connection,
     struct service *service = argument;
     (void)reply;
     assert_int_equal(image, -1);
+    if (service->kills) {
+        pid_t pid = zygote_connection_pid(connection);
+        assert_int_equal(kill(pid, SIGKILL), 0);
+        assert_int_equal(waitid(P_PID, (id_t)pid, &(siginfo_t){0}, WEXITED | WNOWAIT), 0);
+    }
     for (size_t i = 0; i < service->forks_wanted; i++)
         assert_int_equal(
             zygote_connection_fork(connection, NULL, 0, NULL, false, service, &service->error), 0);
@@ -180,10 +186,10 @@ static void on_patience(evutil_socket_t fd, short what, void *argument)
     *(bool *)argument = true;
 }
 
-static struct service serve(const char *lie, size_t forks)
+static struct service serve_or_kill(const char *lie, size_t forks, bool kills)
 {
     const struct timeval patience = {.tv_sec = PATIENCE_SECONDS};
-    struct service service = {.loop = event_base_new(), .forks_wanted = forks};
+    struct service service = {.loop = event_base_new(), .forks_wanted = forks, .kills = kills};
     const struct zygote_options options = {
         .interpreter = lie, .timeout_ms = 1000, .memory_bytes = 1, .state_bytes = 1};
     const struct zygote_connection_listener listener = {
@@ -207,6 +213,11 @@ static struct service serve(const char *lie, size_t forks)
     assert_int_equal(errno, ECHILD);
     event_base_free(service.loop);
     return service;
+}
+
+static struct service serve(const char *lie, size_t forks)
+{
+    return serve_or_kill(lie, forks, false);
 }
 
 /* ---- tests ---- */
@@ -263,6 +274,15 @@ static void one_process_is_not_two(void **state)
     assert_true(service.gone);
 }
 
+/* It dies at any time, and whoever asks then is not refused for it. */
+static void of_a_zygote_that_is_gone_may_be_asked(void **state)
+{
+    (void)state;
+    const struct service service = serve_or_kill("the truth", 3, true);
+    assert_true(service.gone);
+    assert_int_equal(service.children + service.refused, 0);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +290,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_refusal_has_its_reason),
         cmocka_unit_test(whoever_lies_is_not_heard_again),
         cmocka_unit_test(one_process_is_not_two),
+        cmocka_unit_test(of_a_zygote_that_is_gone_may_be_asked),
     };
     if (argc > 3 && strcmp(argv[1], "zygote") == 0)
         return be_zygote(argv[3]);
