@@ -29,7 +29,7 @@
 #define IDLE_FORKS 2
 #define IDLE_US 1000
 /* While requests come without a pause, so many are forked at a time. */
-#define LOT_OF_FORKS 3
+#define LOT_OF_FORKS 2
 
 struct spare {
     TAILQ_ENTRY(spare) link;
