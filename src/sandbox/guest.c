@@ -500,7 +500,9 @@ static int rehearse(struct guest *guest, struct error *error)
         .records = (const uint8_t *)&records,
     };
     struct run_report report;
-    if (guest_run(guest, &request, &report, error) != 0)
+    int result = guest_run(guest, &request, &report, error);
+    guest_output_forget();
+    if (result != 0)
         return -1;
     if (report.outcome.ending != GUEST_RETURNED || report.outcome.exit_code != 0)
         return error_set(error, ERROR_INTERNAL, "the interpreter's rehearsal ended with status %u",

@@ -165,6 +165,11 @@ void guest_output_take(char *text, size_t size)
         at += head.size;
     }
     text[used] = '\0';
+    guest_output_forget();
+}
+
+void guest_output_forget(void)
+{
     output.size = 0;
 }
 

@@ -31,6 +31,9 @@ void guest_output_begin(uint64_t limit, bool stream);
  * process that has no channel yet. */
 void guest_output_take(char *text, size_t size);
 
+/* Forgets what is gathered: nobody asked for it. */
+void guest_output_forget(void);
+
 /* Sends what is gathered. */
 void guest_output_flush(void);
 

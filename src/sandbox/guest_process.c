@@ -163,6 +163,8 @@ static int prepare(const struct guest_process *process, struct error *error)
         (guest_warm(process->guest, process->hurry, error) != 0 ||
          guest_refresh(process->guest, error) != 0))
         return -1;
+    if (process->captured)
+        send_output_in_time(); /* not of a rehearsal */
     if (process->copy)
         time_slice_shorten(); /* from here on somebody waits for it */
     return lock_down(process, error);
@@ -222,8 +224,6 @@ _Noreturn void guest_process_run(const struct guest_process *process)
     int received;
     guest_process_take_signals();
     accept_interrupts(process->guest);
-    if (process->captured)
-        send_output_in_time();
     if (prepare(process, &error) != 0)
         guest_process_fail(&error);
     /* 0: the service has no use for this process any more. */

@@ -115,13 +115,25 @@ def test_it_goes_to_another_once_only(core):
     assert core.execute("print('next')")["stdout"] == "next\n"
 
 
+def test_a_process_that_waits_has_nothing_to_send(core):
+    """It has run a program before, to be warm. What that wrote is nobody's, whenever it is time to send output."""
+    waiting = wait_spares(core)
+    for pid in waiting:
+        os.kill(pid, signal.SIGVTALRM)
+    assert core.execute("pass")["stdout"] == ""
+    assert set(waiting[1:]) <= set(wait_spares(core))
+    assert core.events("a guest process could not be made") == []
+
+
 @contextlib.contextmanager
 def no_new_descriptors(pid):
     """That process can open nothing more."""
     limit = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (4, limit[1]))
-    yield
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, limit)
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limit)
 
 
 def test_a_zygote_that_cannot_fork_is_kept_until_it_can(tmp_path):

@@ -286,11 +286,6 @@ def raised(answer, *types):
     assert answer["error"]["type"] in types, answer["error"]
 
 
-__all__ = ["INTERPRETER", "MEBIBYTE", "ROOT", "Outcome", "Target", "attempts_program", "descriptor_count",
-           "exists_not", "files_below", "orphans", "outcomes", "raised", "refused", "resident_bytes", "status_of",
-           "wait_for"]
-
-
 class Services:
     """Services that several tests use, one after the other, each made when it is first asked for, and again when an
     attack has ended it."""
@@ -324,3 +319,8 @@ class Services:
         for service in self.running.values():
             if service.process.poll() is None:
                 service.stop()
+
+
+__all__ = ["INTERPRETER", "MEBIBYTE", "ROOT", "Outcome", "Services", "Target", "attempts_program", "descriptor_count",
+           "exists_not", "files_below", "orphans", "outcomes", "raised", "refused", "resident_bytes", "status_of",
+           "wait_for"]
